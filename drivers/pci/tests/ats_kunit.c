@@ -1,0 +1,827 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KUnit tests for PCI Address Translation Services.
+ *
+ * Each case names a situation and the outcome. The outcome is taken from the
+ * hardware's side, the control register and the log of all config writes, as
+ * well as from struct pci_dev. A config write or a warning that a case does not
+ * expect fails it.
+ */
+
+#include <kunit/pci_bus.h>
+#include <kunit/test.h>
+#include <linux/pci-ats.h>
+
+#include "../pci.h"
+
+#define E	PCI_ATS_CTRL_ENABLE
+/* Two page shifts that a real IOMMU has, and their encodings */
+#define PS_4K	12
+#define PS_64K	16
+#define STU_4K	PCI_ATS_CTRL_STU(PS_4K - PCI_ATS_MIN_STU)
+#define STU_64K	PCI_ATS_CTRL_STU(PS_64K - PCI_ATS_MIN_STU)
+
+/* A device that quirk_intel_e2000_no_ats() is after: good from C0, 0x20, on */
+#define E2000_DEVICE	0x1452
+#define E2000_VF_DEVICE	0x145c
+#define E2000_BAD	0x00
+#define E2000_GOOD	0x20
+
+static const struct kunit_pci_fn_desc plain = {};
+static const struct kunit_pci_fn_desc ats = { .ats = true };
+
+struct ats_ctx {
+	struct kunit_pci_bus *kbus;
+	struct kunit_suppressed_warning *warnings;
+	int expected_warnings;
+	struct pci_dev *pf;
+	struct pci_dev *vf;
+};
+
+static int ats_init(struct kunit *test)
+{
+	struct ats_ctx *ctx;
+
+	ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ctx);
+	ctx->kbus = kunit_pci_bus_create(test);
+	ctx->warnings = kunit_start_suppress_warning(test);
+	test->priv = ctx;
+	return 0;
+}
+
+static void ats_exit(struct kunit *test)
+{
+	struct ats_ctx *ctx = test->priv;
+
+	if (!ctx)
+		return;
+	KUNIT_EXPECT_EQ_MSG(test, ctx->expected_warnings,
+			    kunit_suppressed_warning_count(ctx->warnings),
+			    "kernel warnings, expected and seen");
+	kunit_end_suppress_warning(test, ctx->warnings);
+	kunit_pci_bus_destroy(ctx->kbus);
+}
+
+static struct pci_dev *ats_add(struct kunit *test,
+			       const struct kunit_pci_fn_desc *desc)
+{
+	struct ats_ctx *ctx = test->priv;
+
+	return kunit_pci_bus_add(test, ctx->kbus, desc);
+}
+
+static struct pci_dev *ats_add_vf(struct kunit *test, struct pci_dev *pf,
+				  const struct kunit_pci_fn_desc *desc)
+{
+	struct kunit_pci_fn_desc vf = *desc;
+
+	vf.physfn = pf;
+	return ats_add(test, &vf);
+}
+
+/* A PF and a VF that can use ATS, not prepared */
+static struct ats_ctx *ats_add_pair(struct kunit *test)
+{
+	struct ats_ctx *ctx = test->priv;
+
+	ctx->pf = ats_add(test, &ats);
+	ctx->vf = ats_add_vf(test, ctx->pf, &ats);
+	return ctx;
+}
+
+static void ats_expect_warnings(struct kunit *test, int n)
+{
+	struct ats_ctx *ctx = test->priv;
+
+	ctx->expected_warnings += n;
+}
+
+/* What was written since the last call, the log compared whole */
+static void ats_expect_writes(struct kunit *test,
+			      const struct kunit_pci_write *expected,
+			      unsigned int num)
+{
+	struct kunit_pci_bus *kbus = ((struct ats_ctx *)test->priv)->kbus;
+	unsigned int i;
+
+	KUNIT_EXPECT_EQ_MSG(test, kbus->num_writes, num, "config writes");
+	for (i = 0; i < min(kbus->num_writes, KUNIT_PCI_MAX_WRITES); i++) {
+		const struct kunit_pci_write *w = &kbus->writes[i];
+
+		if (i >= num) {
+			KUNIT_FAIL(test, "stray write of %#x, size %u, to %02x at %#x",
+				   w->val, w->size, w->devfn, w->where);
+			continue;
+		}
+		KUNIT_EXPECT_EQ_MSG(test, w->devfn, expected[i].devfn,
+				    "write %u: function", i);
+		KUNIT_EXPECT_EQ_MSG(test, w->where, expected[i].where,
+				    "write %u: offset", i);
+		KUNIT_EXPECT_EQ_MSG(test, w->size, expected[i].size,
+				    "write %u: size", i);
+		KUNIT_EXPECT_EQ_MSG(test, w->val, expected[i].val,
+				    "write %u: value", i);
+	}
+	kunit_pci_bus_clear_writes(kbus);
+}
+
+static void ats_expect_no_writes(struct kunit *test)
+{
+	ats_expect_writes(test, NULL, 0);
+}
+
+/* One write to the ATS Control register of @pdev, and what that holds now */
+static void ats_expect_ctrl_write(struct kunit *test, struct pci_dev *pdev,
+				  u16 val)
+{
+	const struct kunit_pci_write expected = {
+		.devfn = pdev->devfn,
+		.where = KUNIT_PCI_ATS_CAP + PCI_ATS_CTRL,
+		.size = 2,
+		.val = val,
+	};
+
+	ats_expect_writes(test, &expected, 1);
+}
+
+/* The control register, and that the kernel agrees with it on the E bit */
+static void ats_expect_ctrl(struct kunit *test, struct pci_dev *pdev, u16 ctrl)
+{
+	struct ats_ctx *ctx = test->priv;
+
+	KUNIT_EXPECT_EQ_MSG(test, ctrl,
+			    kunit_pci_bus_peek(ctx->kbus, pdev,
+					       KUNIT_PCI_ATS_CAP + PCI_ATS_CTRL,
+					       2),
+			    "ATS Control of %s", pci_name(pdev));
+	KUNIT_EXPECT_EQ_MSG(test, !!(ctrl & E), !!pdev->ats_enabled,
+			    "ats_enabled of %s", pci_name(pdev));
+}
+
+static void ats_prepare(struct kunit *test, struct pci_dev *pdev, int ps)
+{
+	struct ats_ctx *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, pci_prepare_ats(pdev, ps));
+	kunit_pci_bus_clear_writes(ctx->kbus);
+}
+
+static void ats_enable(struct kunit *test, struct pci_dev *pdev, int ps)
+{
+	struct ats_ctx *ctx = test->priv;
+
+	KUNIT_ASSERT_EQ(test, 0, pci_enable_ats(pdev, ps));
+	kunit_pci_bus_clear_writes(ctx->kbus);
+}
+
+/*
+ * Support
+ */
+
+/* Unsupported means: says so, cannot be prepared, and nobody writes to it */
+static void ats_expect_unsupported(struct kunit *test, struct pci_dev *pdev)
+{
+	KUNIT_EXPECT_FALSE(test, pci_ats_supported(pdev));
+	KUNIT_EXPECT_FALSE(test, pci_ats_required(pdev));
+	KUNIT_EXPECT_EQ(test, -EINVAL, pci_prepare_ats(pdev, PS_4K));
+	KUNIT_EXPECT_FALSE(test, pdev->ats_enabled);
+	ats_expect_no_writes(test);
+}
+
+static void function_with_capability_is_supported(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, pci_ats_supported(ats_add(test, &ats)));
+}
+
+static void function_without_capability_is_unsupported(struct kunit *test)
+{
+	ats_expect_unsupported(test, ats_add(test, &plain));
+}
+
+static void untrusted_function_is_unsupported(struct kunit *test)
+{
+	struct pci_dev *pdev = ats_add(test, &ats);
+
+	pdev->untrusted = 1;
+	ats_expect_unsupported(test, pdev);
+}
+
+static void vf_of_good_pf_is_supported(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, pci_ats_supported(ats_add_pair(test)->vf));
+}
+
+static void vf_without_capability_is_unsupported(struct kunit *test)
+{
+	struct pci_dev *pf = ats_add(test, &ats);
+
+	ats_prepare(test, pf, PS_4K);
+	ats_expect_unsupported(test, ats_add_vf(test, pf, &plain));
+}
+
+static void vf_of_pf_without_capability_is_unsupported(struct kunit *test)
+{
+	struct pci_dev *pf = ats_add(test, &plain);
+
+	ats_expect_unsupported(test, ats_add_vf(test, pf, &ats));
+}
+
+static void vf_of_untrusted_pf_is_unsupported(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ctx->pf->untrusted = 1;
+	ats_expect_unsupported(test, ctx->vf);
+}
+
+static void untrusted_vf_of_good_pf_is_unsupported(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_4K);
+	ctx->vf->untrusted = 1;
+	ats_expect_unsupported(test, ctx->vf);
+}
+
+/*
+ * Quirks. An IOMMU driver sees a function that is added later between
+ * device_add(), after which kunit_pci_bus_add() returns, and the FINAL fixups
+ * of pci_bus_add_device(). Take its part in between.
+ */
+static void ats_add_behind_iommu(struct kunit *test, struct pci_dev *pdev)
+{
+	if (pci_ats_supported(pdev)) {
+		ats_prepare(test, pdev, PS_4K);
+		ats_enable(test, pdev, PS_4K);
+	}
+	pci_bus_add_device(pdev);
+}
+
+static const struct kunit_pci_fn_desc quirked = {
+	.vendor = PCI_VENDOR_ID_INTEL,
+	.device = E2000_DEVICE,
+	.revision = E2000_BAD,
+	.ats = true,
+};
+
+static const struct kunit_pci_fn_desc quirked_vf = {
+	.vendor = PCI_VENDOR_ID_INTEL,
+	.device = E2000_VF_DEVICE,
+	.revision = E2000_BAD,
+	.ats = true,
+};
+
+static const struct kunit_pci_fn_desc not_quirked = {
+	.vendor = PCI_VENDOR_ID_INTEL,
+	.device = E2000_DEVICE,
+	.revision = E2000_GOOD,
+	.ats = true,
+};
+
+static void quirked_function_is_unsupported_when_added(struct kunit *test)
+{
+	ats_expect_unsupported(test, ats_add(test, &quirked));
+}
+
+static void quirked_function_never_gets_enabled(struct kunit *test)
+{
+	struct pci_dev *pdev = ats_add(test, &quirked);
+
+	ats_add_behind_iommu(test, pdev);
+	ats_expect_ctrl(test, pdev, 0);
+	ats_expect_unsupported(test, pdev);
+}
+
+static void quirked_vf_never_gets_enabled(struct kunit *test)
+{
+	struct pci_dev *pf = ats_add(test, &ats);
+	struct pci_dev *vf;
+
+	ats_prepare(test, pf, PS_4K);
+	vf = ats_add_vf(test, pf, &quirked_vf);
+	ats_add_behind_iommu(test, vf);
+	ats_expect_ctrl(test, vf, 0);
+	ats_expect_unsupported(test, vf);
+}
+
+static void vf_of_quirked_pf_is_unsupported(struct kunit *test)
+{
+	struct pci_dev *pf = ats_add(test, &quirked);
+	struct pci_dev *vf;
+
+	ats_add_behind_iommu(test, pf);
+	vf = ats_add_vf(test, pf, &ats);
+	ats_expect_unsupported(test, vf);
+}
+
+static void later_revision_of_quirked_function_gets_enabled(struct kunit *test)
+{
+	struct pci_dev *pdev = ats_add(test, &not_quirked);
+
+	ats_add_behind_iommu(test, pdev);
+	ats_expect_ctrl(test, pdev, E | STU_4K);
+	KUNIT_EXPECT_TRUE(test, pci_ats_supported(pdev));
+}
+
+/*
+ * pci_prepare_ats()
+ */
+
+static const int page_shifts[] = { 12, 13, 14, 16, 21, 30 };
+
+static void page_shift_desc(const int *ps, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "page_shift_%d", *ps);
+}
+
+KUNIT_ARRAY_PARAM(page_shift, page_shifts, page_shift_desc);
+
+static void prepare_pf_writes_stu(struct kunit *test)
+{
+	const int ps = *(const int *)test->param_value;
+	struct pci_dev *pdev = ats_add(test, &ats);
+
+	KUNIT_EXPECT_EQ(test, 0, pci_prepare_ats(pdev, ps));
+	ats_expect_ctrl_write(test, pdev, ps - 12);
+	ats_expect_ctrl(test, pdev, ps - 12);
+	KUNIT_EXPECT_EQ(test, ps, pdev->ats_stu);
+}
+
+static void prepare_pf_clears_a_stale_enable_bit(struct kunit *test)
+{
+	struct pci_dev *pdev;
+
+	pdev = ats_add(test, &(struct kunit_pci_fn_desc) {
+		.ats = true,
+		.ats_ctrl = E | 1,
+	});
+	KUNIT_EXPECT_EQ(test, 0, pci_prepare_ats(pdev, PS_64K));
+	ats_expect_ctrl_write(test, pdev, STU_64K);
+	ats_expect_ctrl(test, pdev, STU_64K);
+}
+
+static void prepare_vf_of_prepared_pf_writes_nothing(struct kunit *test)
+{
+	const int ps = *(const int *)test->param_value;
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, ps);
+	KUNIT_EXPECT_EQ(test, 0, pci_prepare_ats(ctx->vf, ps));
+	ats_expect_no_writes(test);
+	ats_expect_ctrl(test, ctx->vf, 0);
+	ats_expect_ctrl(test, ctx->pf, ps - 12);
+}
+
+static void ats_expect_prepare_fails(struct kunit *test, struct pci_dev *pdev,
+				     int ps)
+{
+	const int stu = pdev->ats_stu;
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, pci_prepare_ats(pdev, ps));
+	KUNIT_EXPECT_EQ(test, stu, pdev->ats_stu);
+	ats_expect_no_writes(test);
+}
+
+static void prepare_vf_before_its_pf_fails(struct kunit *test)
+{
+	ats_expect_prepare_fails(test, ats_add_pair(test)->vf, PS_4K);
+}
+
+static void prepare_vf_with_smaller_stu_than_its_pf_fails(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_64K);
+	ats_expect_prepare_fails(test, ctx->vf, PS_4K);
+}
+
+static void prepare_vf_with_larger_stu_than_its_pf_fails(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_4K);
+	ats_expect_prepare_fails(test, ctx->vf, PS_64K);
+}
+
+static void prepare_below_minimum_page_shift_fails(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_expect_prepare_fails(test, ctx->pf, PCI_ATS_MIN_STU - 1);
+	/* An unprepared PF has an ats_stu of 0: must not be taken for equal */
+	ats_expect_prepare_fails(test, ctx->vf, 0);
+	ats_expect_prepare_fails(test, ctx->pf, 0);
+}
+
+static void prepare_enabled_function_warns(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_4K);
+	ats_enable(test, ctx->pf, PS_4K);
+	KUNIT_EXPECT_EQ(test, -EBUSY, pci_prepare_ats(ctx->pf, PS_64K));
+	ats_expect_warnings(test, 1);
+	ats_expect_no_writes(test);
+	ats_expect_ctrl(test, ctx->pf, E | STU_4K);
+}
+
+/*
+ * pci_enable_ats(), pci_disable_ats()
+ */
+
+static void enable_pf_sets_e_and_stu(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_64K);
+	KUNIT_EXPECT_EQ(test, 0, pci_enable_ats(ctx->pf, PS_64K));
+	ats_expect_ctrl_write(test, ctx->pf, E | STU_64K);
+	ats_expect_ctrl(test, ctx->pf, E | STU_64K);
+	ats_expect_ctrl(test, ctx->vf, 0);
+}
+
+static void enable_vf_sets_e_only(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_64K);
+	ats_prepare(test, ctx->vf, PS_64K);
+	KUNIT_EXPECT_EQ(test, 0, pci_enable_ats(ctx->vf, PS_64K));
+	ats_expect_ctrl_write(test, ctx->vf, E);
+	ats_expect_ctrl(test, ctx->vf, E);
+	ats_expect_ctrl(test, ctx->pf, STU_64K);
+}
+
+/* A bug of the caller: warned about, refused, nothing written */
+static void ats_expect_enable_warns(struct kunit *test, struct pci_dev *pdev,
+				    int ps)
+{
+	KUNIT_EXPECT_EQ(test, -EINVAL, pci_enable_ats(pdev, ps));
+	ats_expect_warnings(test, 1);
+	KUNIT_EXPECT_FALSE(test, pdev->ats_enabled);
+	ats_expect_no_writes(test);
+}
+
+static void enable_unsupported_function_warns(struct kunit *test)
+{
+	ats_expect_enable_warns(test, ats_add(test, &plain), PS_4K);
+}
+
+static void enable_unprepared_pf_warns(struct kunit *test)
+{
+	ats_expect_enable_warns(test, ats_add_pair(test)->pf, PS_4K);
+}
+
+static void enable_vf_of_unprepared_pf_warns(struct kunit *test)
+{
+	ats_expect_enable_warns(test, ats_add_pair(test)->vf, PS_4K);
+}
+
+static void enable_unprepared_pf_with_page_shift_zero_warns(struct kunit *test)
+{
+	ats_expect_enable_warns(test, ats_add_pair(test)->pf, 0);
+}
+
+static void enable_pf_with_another_stu_warns(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_4K);
+	ats_expect_enable_warns(test, ctx->pf, PS_64K);
+	ats_expect_ctrl(test, ctx->pf, STU_4K);
+}
+
+static void enable_vf_with_another_stu_warns(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_64K);
+	ats_expect_enable_warns(test, ctx->vf, PS_4K);
+}
+
+static void double_enable_warns(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_4K);
+	ats_enable(test, ctx->pf, PS_4K);
+	KUNIT_EXPECT_EQ(test, -EBUSY, pci_enable_ats(ctx->pf, PS_4K));
+	ats_expect_warnings(test, 1);
+	ats_expect_no_writes(test);
+	ats_expect_ctrl(test, ctx->pf, E | STU_4K);
+}
+
+static void disable_pf_keeps_its_stu(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_64K);
+	ats_enable(test, ctx->pf, PS_64K);
+	pci_disable_ats(ctx->pf);
+	ats_expect_ctrl_write(test, ctx->pf, STU_64K);
+	ats_expect_ctrl(test, ctx->pf, STU_64K);
+	/* and is still prepared */
+	KUNIT_EXPECT_EQ(test, 0, pci_prepare_ats(ctx->vf, PS_64K));
+	KUNIT_EXPECT_EQ(test, 0, pci_enable_ats(ctx->pf, PS_64K));
+}
+
+static void disable_vf_leaves_its_pf_alone(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_64K);
+	ats_enable(test, ctx->pf, PS_64K);
+	ats_enable(test, ctx->vf, PS_64K);
+	pci_disable_ats(ctx->vf);
+	ats_expect_ctrl_write(test, ctx->vf, 0);
+	ats_expect_ctrl(test, ctx->vf, 0);
+	ats_expect_ctrl(test, ctx->pf, E | STU_64K);
+}
+
+static void disable_without_enable_warns(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_4K);
+	pci_disable_ats(ctx->pf);
+	ats_expect_warnings(test, 1);
+	ats_expect_no_writes(test);
+}
+
+static void disable_with_capability_lost_warns_and_writes_nothing(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_4K);
+	ats_enable(test, ctx->pf, PS_4K);
+	ctx->pf->ats_cap = 0;
+	pci_disable_ats(ctx->pf);
+	ats_expect_warnings(test, 1);
+	ats_expect_no_writes(test);
+	ats_expect_ctrl(test, ctx->pf, E | STU_4K);
+}
+
+/*
+ * Save and restore, around a reset
+ */
+
+static void ats_reset(struct kunit *test, struct pci_dev *pdev)
+{
+	struct ats_ctx *ctx = test->priv;
+
+	kunit_pci_bus_reset_fn(ctx->kbus, pdev);
+	kunit_pci_bus_clear_writes(ctx->kbus);
+	pci_restore_ats_state(pdev);
+}
+
+static void restore_enabled_pf(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_64K);
+	ats_enable(test, ctx->pf, PS_64K);
+	ats_reset(test, ctx->pf);
+	ats_expect_ctrl_write(test, ctx->pf, E | STU_64K);
+	ats_expect_ctrl(test, ctx->pf, E | STU_64K);
+}
+
+static void restore_enabled_vf(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_64K);
+	ats_enable(test, ctx->vf, PS_64K);
+	ats_reset(test, ctx->vf);
+	ats_expect_ctrl_write(test, ctx->vf, E);
+	ats_expect_ctrl(test, ctx->vf, E);
+}
+
+static void restore_prepared_pf_keeps_its_stu(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_64K);
+	ats_reset(test, ctx->pf);
+	ats_expect_ctrl_write(test, ctx->pf, STU_64K);
+	ats_expect_ctrl(test, ctx->pf, STU_64K);
+}
+
+static void restore_disabled_pf_keeps_its_stu(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_64K);
+	ats_enable(test, ctx->pf, PS_64K);
+	pci_disable_ats(ctx->pf);
+	ats_reset(test, ctx->pf);
+	ats_expect_ctrl_write(test, ctx->pf, STU_64K);
+	ats_expect_ctrl(test, ctx->pf, STU_64K);
+}
+
+static void restore_prepared_vf_writes_nothing(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_64K);
+	ats_prepare(test, ctx->vf, PS_64K);
+	ats_reset(test, ctx->vf);
+	ats_expect_no_writes(test);
+}
+
+static void restore_unprepared_pf_writes_nothing(struct kunit *test)
+{
+	ats_reset(test, ats_add_pair(test)->pf);
+	ats_expect_no_writes(test);
+}
+
+static void restore_function_without_capability_writes_nothing(struct kunit *test)
+{
+	ats_reset(test, ats_add(test, &plain));
+	ats_expect_no_writes(test);
+}
+
+/*
+ * Queries
+ */
+
+static void ats_expect_queue_depth(struct kunit *test, u8 encoded, int depth)
+{
+	struct pci_dev *pdev;
+
+	pdev = ats_add(test, &(struct kunit_pci_fn_desc) {
+		.ats = true,
+		.ats_qdep = encoded,
+	});
+	KUNIT_EXPECT_EQ(test, depth, pci_ats_queue_depth(pdev));
+}
+
+static void queue_depth_is_as_encoded(struct kunit *test)
+{
+	ats_expect_queue_depth(test, 1, 1);
+	ats_expect_queue_depth(test, 31, 31);
+}
+
+static void queue_depth_zero_reads_as_32(struct kunit *test)
+{
+	ats_expect_queue_depth(test, 0, 32);
+}
+
+static void queue_depth_of_vf_is_that_of_its_pf(struct kunit *test)
+{
+	struct pci_dev *pf = ats_add(test, &ats);
+	struct pci_dev *vf;
+
+	/* 0 stands for "shared", whatever the VF's own register may say */
+	vf = ats_add_vf(test, pf, &(struct kunit_pci_fn_desc) {
+		.ats = true,
+		.ats_qdep = 7,
+	});
+	KUNIT_EXPECT_EQ(test, 0, pci_ats_queue_depth(vf));
+	KUNIT_EXPECT_EQ(test, 32, pci_ats_queue_depth(pci_physfn(vf)));
+}
+
+static void queue_depth_without_capability_is_an_error(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, -EINVAL,
+			pci_ats_queue_depth(ats_add(test, &plain)));
+}
+
+static void page_aligned_is_as_the_capability_says(struct kunit *test)
+{
+	struct pci_dev *aligned = ats_add(test, &(struct kunit_pci_fn_desc) {
+		.ats = true,
+		.ats_page_aligned = true,
+	});
+
+	KUNIT_EXPECT_EQ(test, 1, pci_ats_page_aligned(aligned));
+	KUNIT_EXPECT_EQ(test, 0, pci_ats_page_aligned(ats_add(test, &ats)));
+	KUNIT_EXPECT_EQ(test, 0, pci_ats_page_aligned(ats_add(test, &plain)));
+}
+
+static const struct kunit_pci_fn_desc cxl = { .ats = true, .cxl_cache = true };
+
+static void cxl_cache_device_requires_ats(struct kunit *test)
+{
+	KUNIT_EXPECT_TRUE(test, pci_ats_required(ats_add(test, &cxl)));
+	KUNIT_EXPECT_FALSE(test, pci_ats_required(ats_add(test, &ats)));
+}
+
+static void vf_of_cxl_cache_pf_requires_ats(struct kunit *test)
+{
+	struct pci_dev *pf = ats_add(test, &cxl);
+
+	KUNIT_EXPECT_TRUE(test, pci_ats_required(ats_add_vf(test, pf, &ats)));
+}
+
+static void vf_of_cxl_cache_pf_without_ats_does_not_require_it(struct kunit *test)
+{
+	struct pci_dev *pf = ats_add(test, &(struct kunit_pci_fn_desc) {
+		.cxl_cache = true,
+	});
+
+	ats_expect_unsupported(test, ats_add_vf(test, pf, &ats));
+}
+
+/*
+ * Neighbours
+ */
+
+static void pasid_and_pri_are_untouched(struct kunit *test)
+{
+	const u16 from = KUNIT_PCI_PASID_CAP, to = KUNIT_PCI_CXL_DVSEC;
+	struct ats_ctx *ctx = test->priv;
+	struct pci_dev *pdev = ats_add(test, &(struct kunit_pci_fn_desc) {
+		.ats = true,
+		.pasid = true,
+		.pri = true,
+	});
+	u8 before[KUNIT_PCI_CXL_DVSEC - KUNIT_PCI_PASID_CAP];
+	u8 after[sizeof(before)];
+	int i;
+
+	/* Both on, for there would be nothing to clear otherwise */
+	KUNIT_ASSERT_EQ(test, 0, pci_enable_pasid(pdev, 0));
+	KUNIT_ASSERT_EQ(test, 0, pci_enable_pri(pdev, 32));
+	for (i = from; i < to; i++)
+		before[i - from] = kunit_pci_bus_peek(ctx->kbus, pdev, i, 1);
+
+	ats_prepare(test, pdev, PS_64K);
+	ats_enable(test, pdev, PS_64K);
+	pci_restore_ats_state(pdev);
+	pci_disable_ats(pdev);
+	pci_restore_ats_state(pdev);
+
+	for (i = from; i < to; i++)
+		after[i - from] = kunit_pci_bus_peek(ctx->kbus, pdev, i, 1);
+	KUNIT_EXPECT_MEMEQ(test, before, after, sizeof(before));
+	KUNIT_EXPECT_TRUE(test, pdev->pasid_enabled);
+	KUNIT_EXPECT_TRUE(test, pdev->pri_enabled);
+}
+
+static struct kunit_case ats_cases[] = {
+	KUNIT_CASE(function_with_capability_is_supported),
+	KUNIT_CASE(function_without_capability_is_unsupported),
+	KUNIT_CASE(untrusted_function_is_unsupported),
+	KUNIT_CASE(vf_of_good_pf_is_supported),
+	KUNIT_CASE(vf_without_capability_is_unsupported),
+	KUNIT_CASE(vf_of_pf_without_capability_is_unsupported),
+	KUNIT_CASE(vf_of_untrusted_pf_is_unsupported),
+	KUNIT_CASE(untrusted_vf_of_good_pf_is_unsupported),
+	KUNIT_CASE(quirked_function_is_unsupported_when_added),
+	KUNIT_CASE(quirked_function_never_gets_enabled),
+	KUNIT_CASE(quirked_vf_never_gets_enabled),
+	KUNIT_CASE(vf_of_quirked_pf_is_unsupported),
+	KUNIT_CASE(later_revision_of_quirked_function_gets_enabled),
+	KUNIT_CASE_PARAM(prepare_pf_writes_stu, page_shift_gen_params),
+	KUNIT_CASE(prepare_pf_clears_a_stale_enable_bit),
+	KUNIT_CASE_PARAM(prepare_vf_of_prepared_pf_writes_nothing,
+			 page_shift_gen_params),
+	KUNIT_CASE(prepare_vf_before_its_pf_fails),
+	KUNIT_CASE(prepare_vf_with_smaller_stu_than_its_pf_fails),
+	KUNIT_CASE(prepare_vf_with_larger_stu_than_its_pf_fails),
+	KUNIT_CASE(prepare_below_minimum_page_shift_fails),
+	KUNIT_CASE(prepare_enabled_function_warns),
+	KUNIT_CASE(enable_pf_sets_e_and_stu),
+	KUNIT_CASE(enable_vf_sets_e_only),
+	KUNIT_CASE(enable_unsupported_function_warns),
+	KUNIT_CASE(enable_unprepared_pf_warns),
+	KUNIT_CASE(enable_vf_of_unprepared_pf_warns),
+	KUNIT_CASE(enable_unprepared_pf_with_page_shift_zero_warns),
+	KUNIT_CASE(enable_pf_with_another_stu_warns),
+	KUNIT_CASE(enable_vf_with_another_stu_warns),
+	KUNIT_CASE(double_enable_warns),
+	KUNIT_CASE(disable_pf_keeps_its_stu),
+	KUNIT_CASE(disable_vf_leaves_its_pf_alone),
+	KUNIT_CASE(disable_without_enable_warns),
+	KUNIT_CASE(disable_with_capability_lost_warns_and_writes_nothing),
+	KUNIT_CASE(restore_enabled_pf),
+	KUNIT_CASE(restore_enabled_vf),
+	KUNIT_CASE(restore_prepared_pf_keeps_its_stu),
+	KUNIT_CASE(restore_disabled_pf_keeps_its_stu),
+	KUNIT_CASE(restore_prepared_vf_writes_nothing),
+	KUNIT_CASE(restore_unprepared_pf_writes_nothing),
+	KUNIT_CASE(restore_function_without_capability_writes_nothing),
+	KUNIT_CASE(queue_depth_is_as_encoded),
+	KUNIT_CASE(queue_depth_zero_reads_as_32),
+	KUNIT_CASE(queue_depth_of_vf_is_that_of_its_pf),
+	KUNIT_CASE(queue_depth_without_capability_is_an_error),
+	KUNIT_CASE(page_aligned_is_as_the_capability_says),
+	KUNIT_CASE(cxl_cache_device_requires_ats),
+	KUNIT_CASE(vf_of_cxl_cache_pf_requires_ats),
+	KUNIT_CASE(vf_of_cxl_cache_pf_without_ats_does_not_require_it),
+	KUNIT_CASE(pasid_and_pri_are_untouched),
+	{}
+};
+
+static struct kunit_suite ats_suite = {
+	.name = "pci_ats",
+	.init = ats_init,
+	.exit = ats_exit,
+	.test_cases = ats_cases,
+};
+
+kunit_test_suite(ats_suite);
+
+MODULE_DESCRIPTION("KUnit tests for PCI Address Translation Services");
+MODULE_LICENSE("GPL");
