@@ -41,6 +41,9 @@ struct kunit_pci_write {
  * @priv: for the user of @add_device
  * @writes: config writes since kunit_pci_bus_clear_writes(), oldest first
  * @num_writes: how many there were; those beyond the array are only counted
+ * @num_undefined: writes so far that have undefined behaviour: to PASID Control
+ *		   while the E bit of ATS Control is set (PCIe r6.0, sec
+ *		   10.5.1.3)
  */
 struct kunit_pci_bus {
 	struct pci_bus		*bus;
@@ -50,6 +53,7 @@ struct kunit_pci_bus {
 
 	struct kunit_pci_write	writes[KUNIT_PCI_MAX_WRITES];
 	unsigned int		num_writes;
+	unsigned int		num_undefined;
 
 	/* private: */
 	struct pci_host_bridge	*bridge;
@@ -63,6 +67,8 @@ struct kunit_pci_bus {
  * @vendor: vendor ID, an unassigned one if 0
  * @device: device ID
  * @revision: revision ID
+ * @subsystem_vendor: subsystem vendor ID
+ * @subsystem_device: subsystem ID
  * @ats: has the ATS Capability
  * @ats_page_aligned: ATS Capability: Page Aligned Request
  * @ats_qdep: ATS Capability: Invalidate Queue Depth as encoded, 0 means 32
@@ -76,6 +82,8 @@ struct kunit_pci_fn_desc {
 	u16		vendor;
 	u16		device;
 	u8		revision;
+	u16		subsystem_vendor;
+	u16		subsystem_device;
 	bool		ats;
 	bool		ats_page_aligned;
 	u8		ats_qdep;
@@ -90,7 +98,6 @@ void kunit_pci_bus_destroy(struct kunit_pci_bus *kbus);
 struct pci_dev *kunit_pci_bus_add(struct kunit *test,
 				  struct kunit_pci_bus *kbus,
 				  const struct kunit_pci_fn_desc *desc);
-void kunit_pci_bus_remove(struct kunit_pci_bus *kbus, struct pci_dev *pdev);
 void kunit_pci_bus_reset_fn(struct kunit_pci_bus *kbus, struct pci_dev *pdev);
 u32 kunit_pci_bus_peek(struct kunit_pci_bus *kbus, struct pci_dev *pdev,
 		       int where, int size);

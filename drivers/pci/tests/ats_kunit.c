@@ -21,12 +21,6 @@
 #define STU_4K	PCI_ATS_CTRL_STU(PS_4K - PCI_ATS_MIN_STU)
 #define STU_64K	PCI_ATS_CTRL_STU(PS_64K - PCI_ATS_MIN_STU)
 
-/* A device that quirk_intel_e2000_no_ats() is after: good from C0, 0x20, on */
-#define E2000_DEVICE	0x1452
-#define E2000_VF_DEVICE	0x145c
-#define E2000_BAD	0x00
-#define E2000_GOOD	0x20
-
 static const struct kunit_pci_fn_desc plain = {};
 static const struct kunit_pci_fn_desc ats = { .ats = true };
 
@@ -48,19 +42,6 @@ static int ats_init(struct kunit *test)
 	ctx->warnings = kunit_start_suppress_warning(test);
 	test->priv = ctx;
 	return 0;
-}
-
-static void ats_exit(struct kunit *test)
-{
-	struct ats_ctx *ctx = test->priv;
-
-	if (!ctx)
-		return;
-	KUNIT_EXPECT_EQ_MSG(test, ctx->expected_warnings,
-			    kunit_suppressed_warning_count(ctx->warnings),
-			    "kernel warnings, expected and seen");
-	kunit_end_suppress_warning(test, ctx->warnings);
-	kunit_pci_bus_destroy(ctx->kbus);
 }
 
 static struct pci_dev *ats_add(struct kunit *test,
@@ -159,20 +140,44 @@ static void ats_expect_ctrl(struct kunit *test, struct pci_dev *pdev, u16 ctrl)
 			    "ats_enabled of %s", pci_name(pdev));
 }
 
-static void ats_prepare(struct kunit *test, struct pci_dev *pdev, int ps)
+static void ats_count_warnings(struct kunit *test,
+			       struct kunit_suppressed_warning *warnings, int n)
+{
+	KUNIT_EXPECT_EQ_MSG(test, n, kunit_suppressed_warning_count(warnings),
+			    "kernel warnings, expected and seen");
+	kunit_end_suppress_warning(test, warnings);
+}
+
+static void ats_exit(struct kunit *test)
 {
 	struct ats_ctx *ctx = test->priv;
 
+	if (!ctx)
+		return;
+
+	ats_expect_no_writes(test);
+
+	/* Warnings are counted by task, and this runs in one of its own */
+	ats_count_warnings(test, ctx->warnings, ctx->expected_warnings);
+	ctx->warnings = kunit_start_suppress_warning(test);
+	kunit_pci_bus_destroy(ctx->kbus);
+	ats_count_warnings(test, ctx->warnings, 0);
+}
+
+static void ats_prepare(struct kunit *test, struct pci_dev *pdev, int ps)
+{
 	KUNIT_ASSERT_EQ(test, 0, pci_prepare_ats(pdev, ps));
-	kunit_pci_bus_clear_writes(ctx->kbus);
+	if (pdev->is_virtfn)
+		ats_expect_no_writes(test);
+	else
+		ats_expect_ctrl_write(test, pdev, ps - PCI_ATS_MIN_STU);
 }
 
 static void ats_enable(struct kunit *test, struct pci_dev *pdev, int ps)
 {
-	struct ats_ctx *ctx = test->priv;
-
 	KUNIT_ASSERT_EQ(test, 0, pci_enable_ats(pdev, ps));
-	kunit_pci_bus_clear_writes(ctx->kbus);
+	ats_expect_ctrl_write(test, pdev, pdev->is_virtfn ?
+			      E : E | (ps - PCI_ATS_MIN_STU));
 }
 
 /*
@@ -255,38 +260,66 @@ static void ats_add_behind_iommu(struct kunit *test, struct pci_dev *pdev)
 		ats_prepare(test, pdev, PS_4K);
 		ats_enable(test, pdev, PS_4K);
 	}
+	pci_lock_rescan_remove();
 	pci_bus_add_device(pdev);
+	pci_unlock_rescan_remove();
 }
 
-static const struct kunit_pci_fn_desc quirked = {
-	.vendor = PCI_VENDOR_ID_INTEL,
-	.device = E2000_DEVICE,
-	.revision = E2000_BAD,
-	.ats = true,
+#define AMD(id)		{ .vendor = PCI_VENDOR_ID_ATI, .device = id, .ats = true }
+#define INTEL(id)	{ .vendor = PCI_VENDOR_ID_INTEL, .device = id, .ats = true }
+
+/* Everything that quirks.c forbids ATS for */
+static const struct kunit_pci_fn_desc quirked[] = {
+	AMD(0x98e4), AMD(0x6900), AMD(0x7310), AMD(0x7312), AMD(0x7318),
+	AMD(0x7319), AMD(0x731a), AMD(0x731b), AMD(0x731e), AMD(0x731f),
+	AMD(0x7340), AMD(0x7341), AMD(0x7347), AMD(0x734f),
+	{
+		.vendor = PCI_VENDOR_ID_ATI,
+		.device = 0x15d8,
+		.revision = 0xcf,
+		.subsystem_vendor = 0xea50,
+		.subsystem_device = 0xce19,
+		.ats = true,
+	},
+	INTEL(0x1451), INTEL(0x1452), INTEL(0x1453), INTEL(0x1454),
+	INTEL(0x1455), INTEL(0x1457), INTEL(0x1459), INTEL(0x145a),
+	INTEL(0x145c),
 };
 
-static const struct kunit_pci_fn_desc quirked_vf = {
-	.vendor = PCI_VENDOR_ID_INTEL,
-	.device = E2000_VF_DEVICE,
-	.revision = E2000_BAD,
-	.ats = true,
+static void quirked_desc(const struct kunit_pci_fn_desc *fn, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%04x_%04x", fn->vendor,
+		 fn->device);
+}
+
+KUNIT_ARRAY_PARAM(quirked, quirked, quirked_desc);
+
+/* The same IDs, but not what the quirk is after */
+static const struct kunit_pci_fn_desc not_quirked[] = {
+	{
+		.vendor = PCI_VENDOR_ID_INTEL,
+		.device = 0x1452,
+		.revision = 0x20,
+		.ats = true,
+	},
+	{
+		.vendor = PCI_VENDOR_ID_ATI,
+		.device = 0x15d8,
+		.revision = 0xcf,
+		.ats = true,
+	},
 };
 
-static const struct kunit_pci_fn_desc not_quirked = {
-	.vendor = PCI_VENDOR_ID_INTEL,
-	.device = E2000_DEVICE,
-	.revision = E2000_GOOD,
-	.ats = true,
-};
+KUNIT_ARRAY_PARAM(not_quirked, not_quirked, quirked_desc);
 
 static void quirked_function_is_unsupported_when_added(struct kunit *test)
 {
-	ats_expect_unsupported(test, ats_add(test, &quirked));
+	ats_expect_unsupported(test, ats_add(test, test->param_value));
 }
 
 static void quirked_function_never_gets_enabled(struct kunit *test)
 {
-	struct pci_dev *pdev = ats_add(test, &quirked);
+	struct pci_dev *pdev = ats_add(test, test->param_value);
 
 	ats_add_behind_iommu(test, pdev);
 	ats_expect_ctrl(test, pdev, 0);
@@ -299,7 +332,7 @@ static void quirked_vf_never_gets_enabled(struct kunit *test)
 	struct pci_dev *vf;
 
 	ats_prepare(test, pf, PS_4K);
-	vf = ats_add_vf(test, pf, &quirked_vf);
+	vf = ats_add_vf(test, pf, test->param_value);
 	ats_add_behind_iommu(test, vf);
 	ats_expect_ctrl(test, vf, 0);
 	ats_expect_unsupported(test, vf);
@@ -307,7 +340,7 @@ static void quirked_vf_never_gets_enabled(struct kunit *test)
 
 static void vf_of_quirked_pf_is_unsupported(struct kunit *test)
 {
-	struct pci_dev *pf = ats_add(test, &quirked);
+	struct pci_dev *pf = ats_add(test, test->param_value);
 	struct pci_dev *vf;
 
 	ats_add_behind_iommu(test, pf);
@@ -315,9 +348,9 @@ static void vf_of_quirked_pf_is_unsupported(struct kunit *test)
 	ats_expect_unsupported(test, vf);
 }
 
-static void later_revision_of_quirked_function_gets_enabled(struct kunit *test)
+static void function_that_resembles_a_quirked_one_gets_enabled(struct kunit *test)
 {
-	struct pci_dev *pdev = ats_add(test, &not_quirked);
+	struct pci_dev *pdev = ats_add(test, test->param_value);
 
 	ats_add_behind_iommu(test, pdev);
 	ats_expect_ctrl(test, pdev, E | STU_4K);
@@ -522,8 +555,8 @@ static void disable_pf_keeps_its_stu(struct kunit *test)
 	ats_expect_ctrl_write(test, ctx->pf, STU_64K);
 	ats_expect_ctrl(test, ctx->pf, STU_64K);
 	/* and is still prepared */
-	KUNIT_EXPECT_EQ(test, 0, pci_prepare_ats(ctx->vf, PS_64K));
-	KUNIT_EXPECT_EQ(test, 0, pci_enable_ats(ctx->pf, PS_64K));
+	ats_prepare(test, ctx->vf, PS_64K);
+	ats_enable(test, ctx->pf, PS_64K);
 }
 
 static void disable_vf_leaves_its_pf_alone(struct kunit *test)
@@ -641,6 +674,19 @@ static void restore_function_without_capability_writes_nothing(struct kunit *tes
 	ats_expect_no_writes(test);
 }
 
+/* The way that a reset takes, with all the other state that is restored */
+static void save_and_restore_of_a_prepared_pf_keep_its_stu(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_64K);
+	KUNIT_ASSERT_EQ(test, 0, pci_save_state(ctx->pf));
+	kunit_pci_bus_reset_fn(ctx->kbus, ctx->pf);
+	pci_restore_state(ctx->pf);
+	ats_expect_ctrl(test, ctx->pf, STU_64K);
+	kunit_pci_bus_clear_writes(ctx->kbus);
+}
+
 /*
  * Queries
  */
@@ -745,12 +791,16 @@ static void pasid_and_pri_are_untouched(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, pci_enable_pri(pdev, 32));
 	for (i = from; i < to; i++)
 		before[i - from] = kunit_pci_bus_peek(ctx->kbus, pdev, i, 1);
+	kunit_pci_bus_clear_writes(ctx->kbus);
 
 	ats_prepare(test, pdev, PS_64K);
 	ats_enable(test, pdev, PS_64K);
 	pci_restore_ats_state(pdev);
+	ats_expect_ctrl_write(test, pdev, E | STU_64K);
 	pci_disable_ats(pdev);
+	ats_expect_ctrl_write(test, pdev, STU_64K);
 	pci_restore_ats_state(pdev);
+	ats_expect_ctrl_write(test, pdev, STU_64K);
 
 	for (i = from; i < to; i++)
 		after[i - from] = kunit_pci_bus_peek(ctx->kbus, pdev, i, 1);
@@ -768,11 +818,14 @@ static struct kunit_case ats_cases[] = {
 	KUNIT_CASE(vf_of_pf_without_capability_is_unsupported),
 	KUNIT_CASE(vf_of_untrusted_pf_is_unsupported),
 	KUNIT_CASE(untrusted_vf_of_good_pf_is_unsupported),
-	KUNIT_CASE(quirked_function_is_unsupported_when_added),
-	KUNIT_CASE(quirked_function_never_gets_enabled),
-	KUNIT_CASE(quirked_vf_never_gets_enabled),
-	KUNIT_CASE(vf_of_quirked_pf_is_unsupported),
-	KUNIT_CASE(later_revision_of_quirked_function_gets_enabled),
+	KUNIT_CASE_PARAM(quirked_function_is_unsupported_when_added,
+			 quirked_gen_params),
+	KUNIT_CASE_PARAM(quirked_function_never_gets_enabled,
+			 quirked_gen_params),
+	KUNIT_CASE_PARAM(quirked_vf_never_gets_enabled, quirked_gen_params),
+	KUNIT_CASE_PARAM(vf_of_quirked_pf_is_unsupported, quirked_gen_params),
+	KUNIT_CASE_PARAM(function_that_resembles_a_quirked_one_gets_enabled,
+			 not_quirked_gen_params),
 	KUNIT_CASE_PARAM(prepare_pf_writes_stu, page_shift_gen_params),
 	KUNIT_CASE(prepare_pf_clears_a_stale_enable_bit),
 	KUNIT_CASE_PARAM(prepare_vf_of_prepared_pf_writes_nothing,
@@ -799,6 +852,7 @@ static struct kunit_case ats_cases[] = {
 	KUNIT_CASE(restore_enabled_vf),
 	KUNIT_CASE(restore_prepared_pf_keeps_its_stu),
 	KUNIT_CASE(restore_disabled_pf_keeps_its_stu),
+	KUNIT_CASE(save_and_restore_of_a_prepared_pf_keep_its_stu),
 	KUNIT_CASE(restore_prepared_vf_writes_nothing),
 	KUNIT_CASE(restore_unprepared_pf_writes_nothing),
 	KUNIT_CASE(restore_function_without_capability_writes_nothing),

@@ -87,6 +87,11 @@ static int kunit_pci_write(struct pci_bus *bus, unsigned int devfn, int where,
 		};
 	kbus->num_writes++;
 
+	if (where == KUNIT_PCI_PASID_CAP + PCI_PASID_CTRL &&
+	    kunit_pci_get(fn->config + KUNIT_PCI_ATS_CAP + PCI_ATS_CTRL, 2) &
+		    PCI_ATS_CTRL_ENABLE)
+		kbus->num_undefined++;
+
 	for (i = 0; i < size; i++, val >>= 8)
 		fn->config[where + i] =
 			(fn->config[where + i] & ~fn->writable[where + i]) |
@@ -130,6 +135,8 @@ static void kunit_pci_init_config(struct kunit_pci_fn *fn,
 	kunit_pci_set16(fn, PCI_STATUS, PCI_STATUS_CAP_LIST, 0);
 	fn->config[PCI_REVISION_ID] = desc->revision;
 	kunit_pci_set16(fn, PCI_CLASS_DEVICE, PCI_CLASS_NETWORK_ETHERNET, 0);
+	kunit_pci_set16(fn, PCI_SUBSYSTEM_VENDOR_ID, desc->subsystem_vendor, 0);
+	kunit_pci_set16(fn, PCI_SUBSYSTEM_ID, desc->subsystem_device, 0);
 	fn->config[PCI_CAPABILITY_LIST] = KUNIT_PCI_PCIE_CAP;
 
 	/* On a root bus without root ports, so it is an integrated endpoint */
@@ -234,8 +241,9 @@ struct kunit_pci_bus *kunit_pci_bus_create(struct kunit *test)
 {
 	struct kunit_pci_bus *kbus;
 	struct pci_host_bridge *bridge;
+	int ret;
 
-	if (IS_ENABLED(CONFIG_ARM64) && !acpi_disabled)
+	if (!acpi_disabled)
 		kunit_skip(test, "boot with a device tree, not with ACPI");
 
 	kbus = kunit_kzalloc(test, sizeof(*kbus), GFP_KERNEL);
@@ -248,9 +256,12 @@ struct kunit_pci_bus *kunit_pci_bus_create(struct kunit *test)
 	bridge->busnr = KUNIT_PCI_BUSNR;
 	bridge->sysdata = kbus;
 
-	if (pci_scan_root_bus_bridge(bridge)) {
+	pci_lock_rescan_remove();
+	ret = pci_scan_root_bus_bridge(bridge);
+	pci_unlock_rescan_remove();
+	if (ret) {
 		pci_free_host_bridge(bridge);
-		KUNIT_FAIL_AND_ABORT(test, "cannot create a root bus");
+		KUNIT_FAIL_AND_ABORT(test, "cannot create a root bus: %d", ret);
 	}
 	kbus->bridge = bridge;
 	kbus->bus = bridge->bus;
@@ -336,16 +347,6 @@ struct pci_dev *kunit_pci_bus_add(struct kunit *test,
 
 	kunit_pci_bus_clear_writes(kbus);
 	return pdev;
-}
-
-/**
- * kunit_pci_bus_remove - Unplug a function in an orderly way
- * @kbus: the bus
- * @pdev: the function, not to be used any more. VFs of it must be gone.
- */
-void kunit_pci_bus_remove(struct kunit_pci_bus *kbus, struct pci_dev *pdev)
-{
-	kunit_pci_remove_fn(kbus, kunit_pci_find_fn(kbus, pdev->devfn));
 }
 
 /**

@@ -24,6 +24,7 @@
 
 #include "arm-smmu-v3.h"
 #include "../../iommu-priv.h"
+/* The driver looks up a vDEVICE's struct device, which is behind iommufd's */
 #include "../../iommufd/iommufd_private.h"
 
 static unsigned int seed = 1;
@@ -237,6 +238,9 @@ static bool invariant_holds(struct kunit *test, const char *what)
 			continue;
 		CHECK("master->ats_enabled", on, to_master(fn)->ats_enabled,
 		      "%s", name);
+		/* Sized for an ASID, or two VMIDs, and its StreamID */
+		CHECK("max_invs", fn->can_ats ? 3 : 2,
+		      to_master(fn)->build_invs->max_invs, "%s", name);
 		CHECK("the capability", fn->can_ats,
 		      device_iommu_capable(&fn->pdev->dev,
 					   IOMMU_CAP_PCI_ATS_SUPPORTED),
@@ -245,7 +249,7 @@ static bool invariant_holds(struct kunit *test, const char *what)
 
 	for (d = 0; d < ctx->num_paging; d++) {
 		struct iommu_domain *domain = ctx->paging[d];
-		int total = 0;
+		int attached = 0, total = 0;
 
 		for (f = 0; f < ctx->num_fns; f++) {
 			struct smmu_fn *fn = &ctx->fns[f];
@@ -258,9 +262,13 @@ static bool invariant_holds(struct kunit *test, const char *what)
 				      count_ats_invs(domain, fn, ssid),
 				      "domain %d, %s, SSID %d", d,
 				      pci_name(fn->pdev), ssid);
+				attached += is_attached(fn, domain, ssid);
 				total += on;
 			}
 		}
+		CHECK("devices", attached,
+		      list_count_nodes(&to_smmu_domain(domain)->devices),
+		      "domain %d", d);
 		CHECK("ATS invs of all masters", total,
 		      count_ats_invs(domain, NULL, 0), "domain %d", d);
 		CHECK("nr_ats_masters", total,
@@ -429,6 +437,19 @@ static int smmu_fn_configure(struct kunit_pci_bus *kbus, struct pci_dev *pdev)
 	return ret;
 }
 
+/* If it has been probed, it is in its default domain until it is claimed */
+static void adopt_fn(struct kunit *test, struct smmu_fn *fn)
+{
+	struct device *dev = &fn->pdev->dev;
+
+	fn->group = iommu_group_get(dev);
+	if (!fn->group)
+		return;
+	fn->domains[0] = iommu_get_domain_for_dev(dev);
+	if (fn->domains[0]->type & __IOMMU_DOMAIN_PAGING)
+		track_paging(test, fn->domains[0]);
+}
+
 static struct smmu_fn *add_fn(struct kunit *test,
 			      const struct kunit_pci_fn_desc *desc,
 			      bool can_ats)
@@ -443,15 +464,9 @@ static struct smmu_fn *add_fn(struct kunit *test,
 		.pdev = pdev,
 		.can_ats = can_ats,
 		.ats_required = desc->cxl_cache,
-		.group = iommu_group_get(&pdev->dev),
 	};
 	ctx->num_fns++;
-	if (fn->group) {
-		/* The default domain, until somebody claims the group */
-		fn->domains[0] = iommu_get_domain_for_dev(&pdev->dev);
-		if (fn->domains[0]->type & __IOMMU_DOMAIN_PAGING)
-			track_paging(test, fn->domains[0]);
-	}
+	adopt_fn(test, fn);
 	return fn;
 }
 
@@ -589,6 +604,10 @@ static int smmu_init(struct kunit *test)
 	ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ctx);
 	test->priv = ctx;
+	/* First of all, for this is what may be skipped */
+	ctx->kbus = kunit_pci_bus_create(test);
+	ctx->kbus->priv = ctx;
+	ctx->kbus->add_device = smmu_fn_configure;
 	ctx->behind_smmu = true;
 	ctx->rc_ats = true;
 	ctx->num_asids = count_asids();
@@ -610,10 +629,6 @@ static int smmu_init(struct kunit *test)
 			iommu_device_register(&ctx->smmu.iommu, &arm_smmu_ops,
 					      ctx->smmu.dev));
 	ctx->registered = true;
-
-	ctx->kbus = kunit_pci_bus_create(test);
-	ctx->kbus->priv = ctx;
-	ctx->kbus->add_device = smmu_fn_configure;
 	ctx->warnings = kunit_start_suppress_warning(test);
 	return 0;
 }
@@ -653,13 +668,41 @@ static void release(struct smmu_fn *fn)
 
 static void viommu_exit(struct kunit *test);
 
+/* Of what has been attached to it, nothing may be left */
+static void free_domain(struct kunit *test, struct iommu_domain *domain)
+{
+	struct arm_smmu_domain *smmu_domain;
+
+	if (!domain)
+		return;
+	smmu_domain = to_smmu_domain(domain);
+	KUNIT_EXPECT_TRUE(test, list_empty(&smmu_domain->devices));
+	KUNIT_EXPECT_EQ(test, 0, rcu_dereference_protected(smmu_domain->invs,
+							   true)->num_invs);
+	iommu_domain_free(domain);
+}
+
+static void expect_warnings(struct kunit *test,
+			    struct kunit_suppressed_warning *warnings, int n)
+{
+	KUNIT_EXPECT_EQ_MSG(test, n, kunit_suppressed_warning_count(warnings),
+			    "kernel warnings, expected and seen");
+	kunit_end_suppress_warning(test, warnings);
+}
+
 static void smmu_exit(struct kunit *test)
 {
 	struct smmu_ctx *ctx = test->priv;
 	int d, f;
 
-	if (!ctx || !ctx->registered)
+	if (!ctx || !ctx->registered) {
+		kunit_pci_bus_destroy(ctx ? ctx->kbus : NULL);
 		return;
+	}
+
+	/* Warnings are counted by task, and this runs in one of its own */
+	expect_warnings(test, ctx->warnings, ctx->expected_warnings);
+	ctx->warnings = kunit_start_suppress_warning(test);
 
 	for (f = 0; f < ctx->num_fns; f++)
 		release(&ctx->fns[f]);
@@ -667,26 +710,22 @@ static void smmu_exit(struct kunit *test)
 
 	/* Default domains are freed with their groups, ours by ourselves */
 	kunit_pci_bus_destroy(ctx->kbus);
+	KUNIT_EXPECT_EQ_MSG(test, 0, ctx->kbus->num_undefined,
+			    "PASID Control was written while ATS was enabled");
 	for (d = 0; d < ARRAY_SIZE(ctx->s1); d++)
-		if (ctx->s1[d])
-			iommu_domain_free(ctx->s1[d]);
-	if (ctx->s2)
-		iommu_domain_free(ctx->s2);
+		free_domain(test, ctx->s1[d]);
+	free_domain(test, ctx->s2);
 
 	/* Nothing may be left of it */
 	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&ctx->smmu.streams));
 	KUNIT_EXPECT_TRUE(test, ida_is_empty(&ctx->smmu.vmid_map));
 	KUNIT_EXPECT_EQ(test, ctx->num_asids, count_asids());
 
-	KUNIT_EXPECT_EQ_MSG(test, ctx->expected_warnings,
-			    kunit_suppressed_warning_count(ctx->warnings),
-			    "kernel warnings, expected and seen");
-	kunit_end_suppress_warning(test, ctx->warnings);
-
 	iommu_device_unregister(&ctx->smmu.iommu);
 	iommu_device_sysfs_remove(&ctx->smmu.iommu);
 	kunit_platform_device_unregister(test, ctx->platform);
 	fwnode_remove_software_node(ctx->fwnode);
+	expect_warnings(test, ctx->warnings, 0);
 }
 
 /*
@@ -834,7 +873,8 @@ static int fail_slab(struct kprobe *kp, struct pt_regs *regs)
 {
 	gfp_t gfp = regs_get_kernel_argument(regs, 1);
 
-	if (current != fail_task || (gfp & __GFP_NOFAIL) || --fail_countdown)
+	if (!in_task() || current != fail_task || (gfp & __GFP_NOFAIL) ||
+	    --fail_countdown)
 		return 0;
 
 	regs_set_return_value(regs, -ENOMEM);
@@ -1056,10 +1096,13 @@ static void reset_restores_the_attachment(struct kunit *test)
 	alloc_domains(test, fn);
 	attach(test, fn, ctx->s1[0], "attach",
 	       "CFGI_CD. CFGI_CD. CFGI_STE. CFGI_STE. [ATC_INV.]");
+	pci_save_state(fn->pdev);
 	KUNIT_EXPECT_EQ(test, 0, pci_dev_reset_iommu_prepare(fn->pdev));
 	KUNIT_EXPECT_FALSE(test, fn_e_bit(ctx, fn));
 	expect_cmds(test, fn, "reset, before",
 		    "[CFGI_STE. CFGI_STE. ATC_INV. TLBI_ASID. CFGI_CD. CFGI_CD.]");
+	kunit_pci_bus_reset_fn(ctx->kbus, fn->pdev);
+	pci_restore_state(fn->pdev);
 	pci_dev_reset_iommu_done(fn->pdev);
 	expect_step(test, fn, "reset, after",
 		    "[CFGI_CD. CFGI_CD. CFGI_STE. CFGI_STE. ATC_INV.]");
@@ -1073,6 +1116,9 @@ static void vfio_type1_cycle_twice(struct kunit *test)
 	struct smmu_ctx *ctx = test->priv;
 	struct iommu_domain *boot = fn->domains[0];
 	int i;
+
+	if (!(boot->type & __IOMMU_DOMAIN_PAGING))
+		kunit_skip(test, "iommu.passthrough is set");
 
 	alloc_domains(test, fn);
 	drain_cmdq(test, NULL, NULL);
@@ -1137,6 +1183,25 @@ static void guests_atc_inv_reaches_only_functions_with_ats(struct kunit *test)
 	expect_step(test, fn, "ATC_INV", "[ATC_INV.]");
 }
 
+static void guests_other_commands_reach_any_function(struct kunit *test)
+{
+	static const u64 cmds[][2] = {
+		{ CMDQ_OP_CFGI_CD | FIELD_PREP_CONST(CMDQ_CFGI_0_SID, VSID) },
+		{ CMDQ_OP_CFGI_CD_ALL | FIELD_PREP_CONST(CMDQ_CFGI_0_SID, VSID) },
+	};
+	struct smmu_fn *fn = add_param_fn(test);
+	struct smmu_ctx *ctx = test->priv;
+	u32 num = ARRAY_SIZE(cmds);
+
+	alloc_domains(test, fn);
+	viommu_init(test, fn);
+	attach(test, fn, ctx->nested[NESTED_ATS], "nested",
+	       "CFGI_STE. CFGI_STE. [ATC_INV.]");
+	KUNIT_EXPECT_EQ(test, 0, invalidate(test, cmds, &num));
+	KUNIT_EXPECT_EQ(test, ARRAY_SIZE(cmds), num);
+	expect_step(test, fn, "two commands", "CFGI_CD CFGI_CD_ALL.");
+}
+
 static void guests_commands_before_a_bad_one_are_issued(struct kunit *test)
 {
 	struct smmu_fn *fn = add_param_fn(test);
@@ -1153,6 +1218,26 @@ static void guests_commands_before_a_bad_one_are_issued(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fn->can_ats ? 3 : 1, num);
 	expect_step(test, fn, "three commands",
 		    "TLBI_ALL [ATC_INV TLBI_ALL].");
+}
+
+/* An SMMU that has stopped consuming commands. It takes a second to tell. */
+static void guests_commands_that_time_out_are_not_counted(struct kunit *test)
+{
+	struct smmu_fn *fn = add_kind(test, PF);
+	struct smmu_ctx *ctx = test->priv;
+	u32 stuck, num = 1;
+
+	claim(test, fn);
+	alloc_domains(test, fn);
+	viommu_init(test, fn);
+	KUNIT_ASSERT_EQ(test, 0, try_attach(fn, ctx->nested[NESTED_ATS]));
+	drain_cmdq(test, NULL, NULL);
+	stuck = ctx->cmdq_regs;
+	ctx->smmu.cmdq.q.cons_reg = (u32 __iomem *)&stuck;
+	KUNIT_EXPECT_EQ(test, -ETIMEDOUT, invalidate(test, guest_cmds, &num));
+	KUNIT_EXPECT_EQ(test, 0, num);
+	ctx->smmu.cmdq.q.cons_reg = ctx->smmu.cmdq.q.prod_reg;
+	expect_step(test, fn, "time-out", "TLBI_ALL.");
 }
 
 static void failed_allocations_change_nothing(struct kunit *test)
@@ -1227,6 +1312,22 @@ static void vf_of_pf_that_is_not_prepared_fails_to_probe(struct kunit *test)
 	vf.physfn = add_fn(test, &ats, false)->pdev;
 	ctx->behind_smmu = true;
 	expect_probe_fails(test, add_fn(test, &vf, false));
+}
+
+/* smmu_exit() sees to it that PASID was not touched before */
+static void probe_clears_the_e_bit_that_firmware_has_left(struct kunit *test)
+{
+	struct kunit_pci_fn_desc desc = ats;
+	struct smmu_ctx *ctx = test->priv;
+	struct smmu_fn *fn;
+
+	desc.ats_ctrl = PCI_ATS_CTRL_ENABLE;
+	fn = add_fn(test, &desc, true);
+	claim(test, fn);
+	drain_cmdq(test, NULL, NULL);
+	invariant_holds(test, "claim");
+	KUNIT_EXPECT_TRUE(test, fn->pdev->pasid_enabled);
+	KUNIT_EXPECT_FALSE(test, fn_e_bit(ctx, fn));
 }
 
 static void ats_is_unsupported_without_the_root_complex(struct kunit *test)
@@ -1313,6 +1414,9 @@ static void always_on_is_on_for_identity_and_off_for_blocked(struct kunit *test)
 	struct smmu_ctx *ctx = test->priv;
 	struct smmu_fn *fn = add_fn(test, &cxl, true);
 
+	/* Identity with ATS on is a CD table with S1DSS, used or not */
+	KUNIT_EXPECT_TRUE(test,
+			  arm_smmu_cdtab_allocated(&to_master(fn)->cd_table));
 	invariant_holds(test, "probe");
 	claim(test, fn);
 	drain_cmdq(test, NULL, NULL);
@@ -1331,6 +1435,138 @@ static void always_on_is_on_for_identity_and_off_for_blocked(struct kunit *test)
 		    "CFGI_CD. CFGI_CD. ATC_INV. TLBI_ASID.");
 	attach(test, fn, arm_smmu_ops.blocked_domain, "identity to blocked",
 	       "CFGI_STE. CFGI_STE. ATC_INV.");
+}
+
+static void vf_of_always_on_pf_is_always_on(struct kunit *test)
+{
+	struct kunit_pci_fn_desc vf = { .ats = true };
+	struct smmu_fn *fn;
+
+	vf.physfn = add_fn(test, &cxl, true)->pdev;
+	fn = add_fn(test, &vf, true);
+	fn->ats_required = true;
+	claim(test, fn);
+	drain_cmdq(test, NULL, NULL);
+	alloc_domains(test, fn);
+	attach(test, fn, arm_smmu_ops.identity_domain, "identity",
+	       "CFGI_STE. CFGI_STE. ATC_INV.");
+}
+
+/* It must not fail to probe for want of what its PF cannot give */
+static void vf_of_always_on_pf_without_ats_probes(struct kunit *test)
+{
+	struct kunit_pci_fn_desc pf = { .pasid = true, .cxl_cache = true };
+	struct kunit_pci_fn_desc vf = { .ats = true };
+	struct smmu_fn *fn;
+
+	vf.physfn = add_fn(test, &pf, false)->pdev;
+	fn = add_fn(test, &vf, false);
+	KUNIT_ASSERT_NOT_NULL(test, fn->group);
+	claim(test, fn);
+	drain_cmdq(test, NULL, NULL);
+	alloc_domains(test, fn);
+	attach(test, fn, arm_smmu_ops.identity_domain, "identity", "CFGI_STE.");
+}
+
+static bool has_stream(struct smmu_ctx *ctx, struct smmu_fn *fn)
+{
+	struct rb_node *node;
+
+	for (node = rb_first(&ctx->smmu.streams); node; node = rb_next(node))
+		if (rb_entry(node, struct arm_smmu_stream, node)->id ==
+		    fn_sid(fn))
+			return true;
+	return false;
+}
+
+/*
+ * Each allocation of the driver's probe fails once. An always-on device has the
+ * most of them, up to the CD table after PASID has been enabled.
+ */
+static void failed_allocations_of_the_probe_leave_nothing(struct kunit *test)
+{
+	struct smmu_ctx *ctx = test->priv;
+	struct iommu_device *iommu;
+	int n, failures = 0;
+	bool reached = true;
+	struct device *dev;
+
+	fail_init(test);
+	ctx->behind_smmu = false;
+	dev = &add_fn(test, &cxl, true)->pdev->dev;
+	ctx->behind_smmu = true;
+	KUNIT_ASSERT_EQ(test, 0, smmu_fn_configure(ctx->kbus, to_pci_dev(dev)));
+
+	for (n = 1; reached && n < 100; n++) {
+		/* What the IOMMU core does before and after */
+		mutex_lock(&iommu_probe_device_lock);
+		dev_iommu_priv_set(dev, NULL);
+		fail_nth(n);
+		iommu = arm_smmu_ops.probe_device(dev);
+		reached = fail_done();
+		if (!IS_ERR(iommu))
+			arm_smmu_ops.release_device(dev);
+		mutex_unlock(&iommu_probe_device_lock);
+
+		if (IS_ERR(iommu)) {
+			failures++;
+			KUNIT_EXPECT_EQ(test, -ENOMEM, PTR_ERR(iommu));
+		}
+		KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&ctx->smmu.streams));
+		KUNIT_EXPECT_FALSE(test, to_pci_dev(dev)->pasid_enabled);
+		KUNIT_EXPECT_EQ(test, 0,
+				kunit_pci_bus_peek(ctx->kbus, to_pci_dev(dev),
+						   KUNIT_PCI_PASID_CAP +
+						   PCI_PASID_CTRL, 2));
+	}
+	KUNIT_EXPECT_FALSE_MSG(test, reached, "no end of allocations");
+	/* The master, its streams, its invalidation array and the CD table */
+	KUNIT_EXPECT_GE(test, failures, 4);
+}
+
+/* Allocations are not the only thing that can fail in an attach */
+static void nested_domain_without_a_vdevice_is_refused(struct kunit *test)
+{
+	struct smmu_fn *fn = add_param_fn(test);
+	struct smmu_ctx *ctx = test->priv;
+
+	alloc_domains(test, fn);
+	viommu_init(test, fn);
+	xa_erase(&ctx->vsmmu->core.vdevs, VSID);
+	KUNIT_EXPECT_EQ(test, -ENOENT,
+			try_attach(fn, ctx->nested[NESTED_ATS]));
+	expect_step(test, fn, "refusal", "");
+}
+
+static int dummy_iopf_handler(struct iopf_group *group)
+{
+	return -EINVAL;
+}
+
+static void domain_whose_faults_cannot_be_handled_is_refused(struct kunit *test)
+{
+	struct smmu_fn *fn = add_param_fn(test);
+	struct smmu_ctx *ctx = test->priv;
+	struct iopf_queue *queue;
+
+	if (!IS_ENABLED(CONFIG_ARM_SMMU_V3_SVA))
+		kunit_skip(test, "needs ARM_SMMU_V3_SVA");
+
+	alloc_domains(test, fn);
+	queue = iopf_queue_alloc("kunit");
+	KUNIT_ASSERT_NOT_NULL(test, queue);
+	/* Added already, so that the driver cannot add it */
+	KUNIT_EXPECT_EQ(test, 0, iopf_queue_add_device(queue, &fn->pdev->dev));
+	ctx->smmu.evtq.iopf = queue;
+	to_master(fn)->stall_enabled = true;
+	ctx->s1[0]->iopf_handler = dummy_iopf_handler;
+	KUNIT_EXPECT_EQ(test, -EBUSY, try_attach(fn, ctx->s1[0]));
+	expect_step(test, fn, "refusal", "");
+
+	to_master(fn)->stall_enabled = false;
+	ctx->smmu.evtq.iopf = NULL;
+	iopf_queue_remove_device(queue, &fn->pdev->dev);
+	iopf_queue_free(queue);
 }
 
 static void always_on_without_pasid_in_the_smmu_fails_to_probe(struct kunit *test)
@@ -1365,6 +1601,9 @@ static void failed_enable_is_not_taken_for_enabled(struct kunit *test)
 	/* and detaching it is not yet another warning */
 	KUNIT_EXPECT_EQ(test, 0, try_attach(fn, arm_smmu_ops.blocked_domain));
 	KUNIT_EXPECT_FALSE(test, to_master(fn)->ats_enabled);
+	drain_cmdq(test, NULL, NULL);
+	invariant_holds(test, "detach");
+	pci_physfn(fn->pdev)->ats_stu = PCI_ATS_MIN_STU;
 }
 
 /*
@@ -1437,8 +1676,11 @@ static void walk_reset(struct walk *w, struct smmu_fn *fn)
 	struct smmu_ctx *ctx = w->test->priv;
 
 	snprintf(w->what, sizeof(w->what), "%s: reset", pci_name(fn->pdev));
+	pci_save_state(fn->pdev);
 	KUNIT_EXPECT_EQ(w->test, 0, pci_dev_reset_iommu_prepare(fn->pdev));
 	KUNIT_EXPECT_FALSE_MSG(w->test, fn_e_bit(ctx, fn), "%s", w->what);
+	kunit_pci_bus_reset_fn(ctx->kbus, fn->pdev);
+	pci_restore_state(fn->pdev);
 	pci_dev_reset_iommu_done(fn->pdev);
 }
 
@@ -1466,7 +1708,10 @@ static void random_walk_keeps_the_invariant(struct kunit *test)
 	for (f = 0; f < ctx->num_fns; f++)
 		claim(test, &ctx->fns[f]);
 	alloc_domains(test, w.nesting);
-	viommu_init(test, w.nesting);
+	if (IS_ENABLED(CONFIG_ARM_SMMU_V3_IOMMUFD))
+		viommu_init(test, w.nesting);
+	else
+		w.nesting = NULL;
 	drain_cmdq(test, NULL, NULL);
 
 	for (step = 0; step < steps; step++) {
@@ -1512,18 +1757,29 @@ static struct kunit_case smmu_ats_cases[] = {
 	KUNIT_CASE_PARAM(nested_follows_the_guests_eats, kind_gen_params),
 	KUNIT_CASE_PARAM(guests_atc_inv_reaches_only_functions_with_ats,
 			 kind_gen_params),
+	KUNIT_CASE_PARAM(guests_other_commands_reach_any_function,
+			 kind_gen_params),
 	KUNIT_CASE_PARAM(guests_commands_before_a_bad_one_are_issued,
 			 kind_gen_params),
+	KUNIT_CASE_SLOW(guests_commands_that_time_out_are_not_counted),
 	KUNIT_CASE_PARAM(failed_allocations_change_nothing, kind_gen_params),
 	KUNIT_CASE_PARAM(failed_allocations_with_nesting_change_nothing,
 			 kind_gen_params),
 	KUNIT_CASE_PARAM(refused_attach_changes_nothing, kind_gen_params),
+	KUNIT_CASE_PARAM(nested_domain_without_a_vdevice_is_refused,
+			 kind_gen_params),
+	KUNIT_CASE_PARAM(domain_whose_faults_cannot_be_handled_is_refused,
+			 kind_gen_params),
 	KUNIT_CASE(vf_of_pf_that_is_not_prepared_fails_to_probe),
+	KUNIT_CASE(probe_clears_the_e_bit_that_firmware_has_left),
 	KUNIT_CASE(ats_is_unsupported_without_the_root_complex),
 	KUNIT_CASE(ats_is_unsupported_without_the_smmu),
 	KUNIT_CASE(support_is_not_asked_again_after_probe),
 	KUNIT_CASE(two_functions_in_one_domain_are_counted_apart),
 	KUNIT_CASE(always_on_is_on_for_identity_and_off_for_blocked),
+	KUNIT_CASE(vf_of_always_on_pf_is_always_on),
+	KUNIT_CASE(vf_of_always_on_pf_without_ats_probes),
+	KUNIT_CASE(failed_allocations_of_the_probe_leave_nothing),
 	KUNIT_CASE(always_on_without_pasid_in_the_smmu_fails_to_probe),
 	KUNIT_CASE(always_on_without_ats_in_the_smmu_fails_to_probe),
 	KUNIT_CASE(failed_enable_is_not_taken_for_enabled),
