@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+# The front door. Every target is one script of series/; each script sees to what it needs (kunit prepares,
+# prepare fetches). make exits with 2 for any failed recipe, and names the script's own code in its "Error" line.
+.SILENT:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 mutants demo test bisect checkpatch clean distclean
+
+help: ## print this
+	sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	echo
+	sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
+
+demo: ## all from nothing: packages, source, unpatched and patched kernel; boot both, print the table
+	series/demo.sh
+test: ## everything that is checked; the last line is "N passed, N failed, N skipped"
+	series/test.sh
+deps: ## install the distribution packages that are missing (the only step that needs root)
+	series/deps.sh
+fetch: ## find, verify and unpack the kernel source, once
+	series/fetch.sh
+prepare: ## lay the series over it, in git: build/BASE/linux
+	series/prepare.sh
+refresh: ## make what is committed in build/BASE/linux the series again
+	series/refresh.sh
+kunit: ## the PCI ATS suite, under UML
+	series/kunit.sh um
+kunit-arm64: ## the PCI ATS and SMMUv3 suites, on an arm64 kernel under QEMU
+	series/kunit.sh arm64
+x86: ## compile what the series edits in the Intel and AMD drivers
+	series/x86.sh
+mutants: ## break each fix of the series, one at a time, and see a test fail
+	series/mutants.sh
+checkpatch: ## the kernel's checkpatch.pl --strict over each patch
+	series/checkpatch.sh
+bisect: ## each patch on its own: builds without warnings, passes the tests there are
+	series/bisect.sh
+clean: ## remove objects and results
+	series/clean.sh objects
+distclean: ## remove all of build/
+	series/clean.sh all
+
+#   BASE=7.2            the kernel: one of the folders in series/
+#   LINUX_TARBALL=file  take the source from this archive
+#   LINUX_TREE=folder   take it from this tree (of a git tree: its HEAD); it is left untouched
+#   DOWNLOAD_CACHE=     folder where archives are looked for and kept; default build/download
+#   BUILD_DIR=          instead of build/
+#   FORCE=1             prepare, distclean: discard work that is not in the series
+#   MUTANT=name         mutants: only this one
+#   FILTER=glob         kunit: only these cases, as kunit.py takes them
+#   JOBS=n  V=1         jobs of a build; show the log itself

@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# With KUNIT off, the patches that bring tests must leave no trace in the code of the SMMUv3 driver: its machine code
+# is the same with and without them. So the path that issues commands carries nothing for the tests' sake.
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+"$SERIES/prepare.sh"
+load_pin
+recover
+need_prepared_tree
+CROSS=''
+[ "$(uname -m)" = aarch64 ] || CROSS=aarch64-linux-gnu-
+need "${CROSS}gcc" "${CROSS}objdump" gcc make flex bison bc
+O=$WORK/hot-path
+LOG=$LOGS/build-hot-path.log
+DIR=drivers/iommu/arm/arm-smmu-v3
+use_ccache "${CROSS}gcc"
+
+build() {
+	make -C "$TREE" ARCH=arm64 ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$O" LOCALVERSION='' \
+		-j "$JOBS" "$@"
+}
+configure() {
+	build KCONFIG_ALLCONFIG="$SERIES/hot-path.config" allnoconfig && ! grep -q '^CONFIG_KUNIT=' "$O/.config"
+}
+# Without the lines that name the file, and without source lines: these may move.
+code() { "${CROSS}objdump" -d --no-show-raw-insn "$O/$DIR/$1" | sed 1,3d; }
+
+compile() { # COMMIT
+	tree_git checkout -q "$1"
+	progress "$ME: building $(tree_git log -1 --format='"%s"' "$1")" "$LOG" meter_none \
+		build "$DIR/arm-smmu-v3.o" "$DIR/arm-smmu-v3-iommufd.o" || explain "$LOG" build "failed: see $LOG"
+	for object in arm-smmu-v3 arm-smmu-v3-iommufd; do
+		code $object.o >"$O/$object.$2"
+		[ -s "$O/$object.$2" ] || die "$DIR/$object.o holds no code"
+	done
+}
+
+# The patches that bring tests are the last ones of the queue.
+tests=$(awk '/^#/ { next } $2 == "test" { n++ } END { print n + 0 }' "$QUEUE/series")
+make_dir "$O"
+borrow branch series
+progress "$ME: configuring" "$LOG" meter_none configure || explain "$LOG" configuration "failed: see $LOG"
+compile "series~$tests" without
+compile series with
+give_back
+tap_begin hot-path
+for object in arm-smmu-v3 arm-smmu-v3-iommufd; do
+	if cmp -s "$O/$object.without" "$O/$object.with"; then
+		tap ok "$object.o: $(grep -c '^ ' "$O/$object.with") instructions, the same with and without tests"
+	else
+		tap 'not ok' "$object.o: the tests change its code: compare $O/$object.without and $O/$object.with"
+	fi
+done
+tap_end same different

@@ -1,0 +1,138 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# kunit.sh um|arm64 [LABEL]: build what the prepared tree holds, run its KUnit suites by the tree's own kunit.py, and
+# leave KTAP, JUnit and JSON in build/results/. FILTER= is a kunit.py glob, QUIET=1 leaves the KTAP to the file.
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+KIND=${1:-} LABEL=${2:-}
+case $KIND in um | arm64) ;; *) die "usage: kunit.sh um|arm64 [label]" ;; esac
+NAME=kunit-$KIND FILTER=${FILTER:-}
+# UML is a port to x86 only: elsewhere the PCI suite runs where the SMMU's do.
+if [ "$KIND" = um ] && [ "$(uname -m)" != x86_64 ]; then
+	KIND=arm64 NAME=kunit-arm64-pci_ats FILTER=${FILTER:-pci_ats}
+fi
+NAME=$NAME${LABEL:+-$LABEL}
+"$SERIES/prepare.sh"
+load_pin
+recover
+
+# W=1 changes every command line: its objects live apart.
+O=$WORK/$KIND${W:+-w$W}
+LOG=$LOGS/build-$KIND.log
+CROSS=''
+case $KIND in
+um)
+	TARGET=linux OBJECTS=${BASE_OBJECTS_um:-0} FRAGMENTS='drivers/pci/tests'
+	;;
+arm64)
+	TARGET=Image OBJECTS=${BASE_OBJECTS_arm64:-0} FRAGMENTS='drivers/pci/tests drivers/iommu/arm/arm-smmu-v3'
+	[ "$(uname -m)" = aarch64 ] || CROSS=aarch64-linux-gnu-
+	need qemu-system-aarch64
+	;;
+esac
+need "${CROSS}gcc" gcc /usr/include/stdlib.h make flex bison bc perl python3
+use_ccache
+
+# The suites' own fragments, as far as the tree has them at this commit, and ours.
+kunitconfigs() {
+	for dir in $FRAGMENTS; do
+		[ ! -f "$TREE/$dir/.kunitconfig" ] || printf -- '--kunitconfig=%s ' "$TREE/$dir"
+	done
+	printf -- '--kunitconfig=%s' "$SERIES/$KIND.config"
+}
+
+kunit_py() { (cd "$TREE" && PYTHONDONTWRITEBYTECODE=1 python3 tools/testing/kunit/kunit.py "$@"); }
+kunit() { # COMMAND OPTION...
+	command=$1
+	shift
+	[ "$KIND" = um ] || set -- --arch=arm64 --qemu_config="$SERIES/qemu-smmuv3.py" ${CROSS:+"--cross_compile=$CROSS"} "$@"
+	kunit_py "$command" --build_dir="$O" "$@"
+}
+
+configure() {
+	# shellcheck disable=SC2046  # a list of options
+	kunit config --make_options="CC=$CC" --make_options="HOSTCC=$HOSTCC" $(kunitconfigs)
+}
+
+# An empty LOCALVERSION keeps the state of git out of the version, and so out of what has to be built again.
+build() {
+	make -C "$TREE" ARCH="$KIND" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$O" ${W:+"W=$W"} LOCALVERSION='' \
+		-j "$JOBS" "$TARGET"
+}
+
+objects() { number "$(grep -cE '^  (HOST)?(CC|AS|LD|AR) ' "$LOG")"; }
+# Only of a first build is it known how many there will be: from the last one, or from the pin.
+meter_objects() {
+	printf '%s' "$(objects)"
+	[ -f "$O/vmlinux" ] || printf ' of about %s' "$(cat "$WORK/objects-$KIND" 2>/dev/null || say "$OBJECTS")"
+	printf ' objects, '
+}
+
+# fail WHAT: a build that fails is a failed test, told in one line.
+fail() {
+	! disk_full "$LOG" || die "no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
+	first=$(grep -m 1 -E ' error: |undefined reference|^Missing: |^ERROR|Error [0-9]' "$LOG" || tail -n 1 "$LOG")
+	printf '%s: %s %s failed: %s (log %s)\n' "$ME" "$KIND" "$1" "$first" "$LOG" >&2
+	exit 1
+}
+
+make_kernel() {
+	make_dir "$O"
+	progress "$ME: configuring $KIND" "$LOG" meter_none configure || fail configuration
+	first_build=$([ -f "$O/vmlinux" ] || echo yes)
+	progress "$ME: building $KIND" "$LOG" meter_objects build || fail build
+	[ -z "$first_build" ] || objects >"$WORK/objects-$KIND"
+}
+
+# kunit.py parses while the kernel runs, and keeps the raw log: from that the KTAP is taken.
+run() {
+	rm -f "$RESULTS/$NAME".*
+	make_dir "$RESULTS"
+	rm -f "$O/test.log"
+	kunit exec --timeout="${TIMEOUT:-300}" --json="$RESULTS/$NAME.json" --junit="$RESULTS/$NAME.junit.xml" ${FILTER:+"$FILTER"}
+}
+
+# Every top level result of the plan has to be there: a machine that stopped earlier was lost.
+all_there() {
+	awk '/^1\.\.[0-9]+/ && !plan { plan = substr($1, 4) } /^(not )?ok [0-9]+/ { done++ } END { exit !(plan && done >= plan) }' "$1"
+}
+
+splat() {
+	grep -v '^ *#' "$1" | grep -m 1 -E 'WARNING: |BUG: |INFO: (task|rcu|possible)|Oops|Kernel panic|Unable to handle|UBSAN:|possible (circular|recursive) locking'
+}
+
+count() { "$SERIES/cases.py" "$RESULTS/$NAME.json" | grep -c "^$1" || :; }
+
+verdict() {
+	if grep -q '^1\.\.0$' "$RESULTS/$NAME.ktap"; then
+		printf '%s: %s: nothing ran: this kernel has no suite%s\n' "$ME" "$KIND" "${FILTER:+ called $FILTER}" >&2
+		return 3
+	fi
+	ran=$("$SERIES/cases.py" "$RESULTS/$NAME.json" 2>/dev/null | wc -l)
+	if [ "$ran" = 0 ] || ! all_there "$RESULTS/$NAME.ktap"; then
+		printf '%s: %s: lost: no final result; the last line was: %s (log %s)\n' "$ME" "$KIND" "$(tail -n 1 "$RESULTS/$NAME.log")" "$RESULTS/$NAME.log" >&2
+		return 3
+	fi
+	failed=$(($(count FAIL) + $(count ERROR)))
+	say "$ME: $NAME: $(count PASS) passed, $failed failed, $(count SKIP) skipped, $(elapsed); results in $RESULTS/$NAME.*"
+	if [ "$failed" != 0 ]; then
+		[ "$LABEL" = unpatched ] || "$SERIES/cases.py" "$RESULTS/$NAME.json" | sed -n "s/^\(FAIL\|ERROR\) /$ME: failed: /p"
+		return 1
+	fi
+	[ "$LABEL" != unpatched ] || return 0
+	if line=$(splat "$RESULTS/$NAME.log"); then
+		printf '%s: %s: all cases passed, but the kernel complained: %s (log %s)\n' "$ME" "$KIND" "$line" "$RESULTS/$NAME.log" >&2
+		return 1
+	fi
+}
+
+make_kernel
+progress "$ME: running $NAME" "$LOGS/$NAME.log" meter_none run || :
+[ -f "$O/test.log" ] || die "kunit.py could not start the kernel: $(tail -n 1 "$LOGS/$NAME.log") (log $LOGS/$NAME.log)"
+cp "$O/test.log" "$RESULTS/$NAME.log"
+kunit_py parse --raw_output=kunit "$RESULTS/$NAME.log" >"$RESULTS/$NAME.ktap" || :
+if [ "${QUIET:-0}" = 0 ]; then
+	cat "$RESULTS/$NAME.ktap"
+	grep -E 'Testing complete|Elapsed time' "$LOGS/$NAME.log" || :
+fi
+verdict

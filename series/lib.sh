@@ -1,0 +1,181 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: GPL-2.0
+# Shared by series/*.sh: where things are, how to say what is wrong, and the progress runner.
+#
+# Exit codes of every script: 0 all is well, 1 a test failed, 2 bad use or a missing thing (one line on
+# stderr says what, and how to mend it), 3 the machine under test was lost.
+
+TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+SERIES=$TOP/series
+BASE=${BASE:-7.2}
+QUEUE=$SERIES/$BASE
+BUILD_DIR=${BUILD_DIR:-$TOP/build}
+case $BUILD_DIR in /*) ;; *) BUILD_DIR=$PWD/$BUILD_DIR ;; esac
+WORK=$BUILD_DIR/$BASE
+TREE=$WORK/linux
+# shellcheck disable=SC2034  # the scripts that source this file use these
+RESULTS=$BUILD_DIR/results/$BASE LOGS=$WORK/log DOWNLOAD_CACHE=${DOWNLOAD_CACHE:-$BUILD_DIR/download}
+JOBS=${JOBS:-$(nproc)}
+V=${V:-0}
+ME=$(basename "$0" .sh)
+STARTED=$(date +%s)
+
+# Objects and output must not depend on how the user's git, make, locale or time zone is set up.
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
+unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE KBUILD_OUTPUT KCFLAGS
+export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+export LC_ALL=C TZ=UTC
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s: %s\n' "$ME" "$*" >&2; exit 2; }
+elapsed() { say "$(($(date +%s) - STARTED)) s"; }
+tree_git() { git -C "$TREE" "$@"; }
+number() { say "$((0 + ${1:-0}))"; }
+
+# packages: "what package" of this host, one a line; what is a command or a file.
+packages() {
+	awk -v host="$(uname -m)" '!/^#/ && NF && ($3 == "any" || $3 == host) { print $1, $2 }' "$SERIES/packages"
+}
+
+present() {
+	case $1 in
+	/*) [ -e "$1" ] ;;
+	*) command -v "$1" >/dev/null 2>&1 ;;
+	esac
+}
+
+# need WHAT...: refuse to start what could only fail later.
+need() {
+	for what; do
+		present "$what" && continue
+		die "$what is missing: install the package $(packages | awk -v w="$what" '$1 == w { print $2 }') with 'make deps'"
+	done
+}
+
+load_pin() {
+	[ -f "$QUEUE/base" ] || die "no such base: BASE=$BASE (known: $(cd "$SERIES" && echo */base | sed 's,/base,,g'))"
+	# shellcheck source=series/7.2/base
+	. "$QUEUE/base"
+}
+
+# The compilers of a script that sets CROSS, through ccache when there is one.
+use_ccache() {
+	CC=${CROSS}gcc HOSTCC=gcc
+	command -v ccache >/dev/null || return 0
+	CC="ccache $CC" HOSTCC="ccache $HOSTCC"
+	export CCACHE_DIR="${CCACHE_DIR:-$BUILD_DIR/ccache}" CCACHE_BASEDIR="$WORK"
+}
+
+# explain LOG WHAT HINT: turn the log of a step that failed into the one line.
+explain() {
+	! disk_full "$1" || die "$2: no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
+	die "$2: $3"
+}
+# On a full disk the log may be the very thing that could not be written.
+disk_full() { grep -qis 'no space left' "$1" || [ "$(free_mb "$BUILD_DIR")" = 0 ]; }
+free_mb() { df -Pk "$1" | awk 'NR == 2 { print int($4 / 1024) }'; }
+make_dir() { mkdir -p "$1" 2>/dev/null || die "cannot make $1: is the disk full, or not yours to write?"; }
+
+# progress WHAT LOG METER COMMAND...: run COMMAND into LOG. On a terminal one line keeps changing, elsewhere a
+# line appears every 15 s; METER is called to say how far it is. The ticker, not the command, is in the
+# background, so that a short command costs nothing extra.
+progress() {
+	what=$1 log=$2 meter=$3
+	shift 3
+	make_dir "$(dirname "$log")"
+	if [ "$V" = 1 ]; then
+		{ "$@" && echo 0 >"$log.rc" || echo $? >"$log.rc"; } 2>&1 | tee "$log"
+		return "$(cat "$log.rc")"
+	fi
+	: >"$log"
+	ticker "$what" "$log" "$meter" &
+	ticker_pid=$!
+	trap 'kill "$ticker_pid" 2>/dev/null' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	rc=0
+	"$@" >"$log" 2>&1 </dev/null || rc=$?
+	kill "$ticker_pid" 2>/dev/null || :
+	wait "$ticker_pid" 2>/dev/null || :
+	trap - EXIT INT TERM HUP
+	[ ! -t 1 ] || printf '\r\033[K'
+	return "$rc"
+}
+
+# It ends by itself when the script was killed: $$ is the script also in here.
+ticker() {
+	from=$(date +%s) pause=15 open='' close='\n' tick=0
+	[ ! -t 1 ] || { pause=1 open='\r\033[K' close=''; }
+	while sleep 1 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+		tick=$((tick + 1))
+		[ $((tick % pause)) = 0 ] || continue
+		# shellcheck disable=SC2059  # the two constants above
+		printf "$open%s: %s%s s, log %s$close" "$1" "$($3 2>/dev/null)" "$(($(date +%s) - from))" "$2"
+	done
+}
+
+# Meters for progress.
+meter_none() { :; }
+meter_download() { printf '%s MB, ' "$(du -sm "$BUILD_DIR/apt/cache" "$DOWNLOAD_CACHE" 2>/dev/null | awk '{ s += $1 } END { print s }')"; }
+meter_tree() { printf '%s of about %s MB, ' "$(du -sm "$TREE.tmp" 2>/dev/null | cut -f 1)" "${BASE_TREE_MB:-?}"; }
+
+# Results of a run that is not KUnit's, as TAP: on the screen and in a file.
+tap_begin() { make_dir "$RESULTS" && TAP=$RESULTS/$1.tap && : >"$TAP"; }
+tap() { # ok|'not ok' DESCRIPTION
+	line="$1 $(($(wc -l <"$TAP") + 1)) - $2"
+	say "$line" | tee -a "$TAP"
+}
+tap_count() { grep -c "^$1 [0-9]" "$TAP" || :; }
+tap_end() { # PASSED FAILED: the words of the summary. Nothing run is no success.
+	good=$(tap_count ok) bad=$(tap_count 'not ok')
+	say "1..$((good + bad))" >>"$TAP"
+	say "$ME: $good $1, $bad $2, $(elapsed); results in $TAP"
+	[ "$bad" = 0 ] && [ "$good" != 0 ]
+}
+
+# A run that changes the tree for a while (a mutant, the unpatched code) leaves a note of how to undo it. A
+# killed run is undone by whoever comes next.
+borrow() {
+	say "$$ $*" >"$WORK/borrowed"
+	export BORROWER=$$
+	trap give_back EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+give_back() {
+	[ -f "$WORK/borrowed" ] || return 0
+	read -r _ how what <"$WORK/borrowed" || :
+	case $how in
+	mutant)
+		if tree_git apply -R --check "$what" 2>/dev/null; then
+			tree_git apply -R "$what"
+		fi
+		;;
+	branch) tree_git checkout -q "$what" ;;
+	esac
+	rm -f "$WORK/borrowed"
+}
+recover() {
+	[ -f "$WORK/borrowed" ] || return 0
+	read -r owner how _ <"$WORK/borrowed" || :
+	[ "$owner" != "${BORROWER:-}" ] || return 0
+	if kill -0 "$owner" 2>/dev/null; then
+		die "another run (process $owner) is using $TREE: wait for it, or end it"
+	fi
+	say "$ME: undoing what a killed run left in the tree ($how)"
+	give_back
+}
+
+tree_is_clean() { [ -z "$(tree_git status --porcelain)" ]; }
+need_prepared_tree() {
+	tree_is_prepared || die "$TREE holds commits that are not in the queue: 'make refresh' first"
+	need_clean_tree
+}
+tree_is_prepared() {
+	[ "$(tree_git symbolic-ref -q --short HEAD)" = series ] &&
+		[ "$(tree_git rev-parse HEAD)" = "$(tree_git rev-parse refs/prepared/series)" ]
+}
+need_clean_tree() {
+	tree_is_clean || die "$TREE has uncommitted edits: commit them and run 'make refresh', or put them away with 'git stash'"
+}

@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Everything there is to check, each case counted. The last line is the verdict.
+set -eu
+. "$(dirname -- "$0")/lib.sh"
+passed=0 failed=0 skipped=0
+
+# stage TITLE COUNT FILE COMMAND...: COUNT says how to read FILE: as tap, or as the json of kunit.py. A stage that
+# fails without a failed case to show for it (lost, or nothing ran) is one failure.
+stage() {
+	title=$1 count=$2 file=$3 begun=$(date +%s) before=$failed rc=0
+	shift 3
+	say "=== $title"
+	rm -f "$file"
+	"$@" || rc=$?
+	"count_$count" "$file"
+	[ "$rc" = 0 ] || [ "$failed" != "$before" ] || failed=$((failed + 1))
+	say "=== $title: $(($(date +%s) - begun)) s, so far $passed passed, $failed failed, $skipped skipped"
+}
+
+add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
+lines() { grep -cE "$1" "$2" 2>/dev/null || :; }
+count_tap() {
+	skips=$(number "$(lines '^ok .*# (SKIP|skip)' "$1")")
+	add $(($(number "$(lines '^ok ' "$1")") - skips)) "$(number "$(lines '^not ok ' "$1")")" "$skips"
+}
+count_json() {
+	[ -f "$1" ] || return 0
+	"$SERIES/cases.py" "$1" >"$WORK/cases"
+	add "$(number "$(lines '^PASS' "$WORK/cases")")" "$(number "$(lines '^(FAIL|ERROR)' "$WORK/cases")")" "$(number "$(lines '^SKIP' "$WORK/cases")")"
+}
+
+run_bats() { bats --tap "$SERIES/tests" | tee "$RESULTS/front-door.tap" | grep -v '^ok' && grep -q '^1\.\.' "$RESULTS/front-door.tap"; }
+run_shellcheck() {
+	ME=shellcheck
+	tap_begin shellcheck
+	for script in "$SERIES"/*.sh "$SERIES"/tests/*.bash "$TOP/.ci/run"; do
+		if shellcheck "$script"; then tap ok "${script#"$TOP"/}"; else tap 'not ok' "${script#"$TOP"/}"; fi
+	done
+	tap_end clean 'not clean'
+}
+
+"$SERIES/deps.sh"
+"$SERIES/prepare.sh"
+make_dir "$RESULTS"
+stage 'the front door itself' tap "$RESULTS/front-door.tap" run_bats
+stage 'shellcheck' tap "$RESULTS/shellcheck.tap" run_shellcheck
+stage 'checkpatch --strict' tap "$RESULTS/checkpatch.tap" "$SERIES/checkpatch.sh"
+stage 'Intel and AMD drivers, compiled' tap "$RESULTS/x86.tap" "$SERIES/x86.sh"
+stage 'KUnit, UML' json "$RESULTS/kunit-um.json" env QUIET=1 "$SERIES/kunit.sh" um
+stage 'unpatched against patched, arm64' tap "$RESULTS/demo.tap" "$SERIES/demo.sh"
+stage 'KUnit, arm64' json "$RESULTS/kunit-arm64.json" env QUIET=1 "$SERIES/kunit.sh" arm64
+stage 'mutants' tap "$RESULTS/mutants.tap" "$SERIES/mutants.sh"
+say "test: $(elapsed); results in $RESULTS"
+say "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$passed" != 0 ]

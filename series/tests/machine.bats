@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: GPL-2.0
+# kunit, mutants and demo: the verdicts, with a stand-in for kunit.py. What it "runs" is kernel/log, if there is one, or
+# else a suite of two cases, of which "ten" fails unless drivers/pci/ats.c spells out ten.
+load setup
+
+teardown() { :; }
+
+fake_machine() {
+	mkdir -p "$KERNEL/tools/testing/kunit"
+	printf 'linux Image:\n\t@! grep -n "syntax error" drivers/pci/ats.c >/dev/null || { echo "ats.c:1: error: no"; false; }\n\t@touch $(O)/vmlinux\n' >>"$KERNEL/Makefile"
+	cat >"$KERNEL/tools/testing/kunit/kunit.py" <<-'EOC'
+		import json, os, sys
+		def option(name): return next((a.split('=', 1)[1] for a in sys.argv if a.startswith(name + '=')), None)
+		def log():
+		    if os.path.exists('log'): return open('log').read()
+		    ten = 'ok' if 'line ten' in open('drivers/pci/ats.c').read() else 'not ok'
+		    return f'KTAP version 1\n1..1\n    1..2\n    {ten} 1 ten\n    ok 2 other\n{ten} 1 pci_ats\narm-smmu-v3 oas\n'
+		if sys.argv[1] == 'exec':
+		    text = log()
+		    open(option('--build_dir') + '/test.log', 'w').write(text)
+		    cases = [{'name': l.split()[-1], 'status': 'FAIL' if 'not ok' in l else 'PASS'} for l in text.split('\n') if l.startswith('    ') and 'ok ' in l]
+		    suites = [{'name': 'pci_ats', 'test_cases': cases, 'sub_groups': []}] if cases else []
+		    json.dump({'sub_groups': suites}, open(option('--json'), 'w'))
+		if sys.argv[1] == 'parse': print(open(sys.argv[-1]).read())
+	EOC
+	queue_of_three
+	mkdir -p "$QUEUE/mutants"
+	touch "$REPO/series/um.config" "$REPO/series/arm64.config"
+}
+log_is() { printf '%b' "$1" >"$TREE/log"; }
+kunit() { rc=0; "$REPO/series/kunit.sh" um "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || rc=$?; cat "$BATS_TEST_TMPDIR/err"; }
+mutant() { # NAME FROM TO EXPECT
+	{
+		printf 'Mutant: %s\nWhat: x\nWhy: x\nRun: um\nExpect: %s\n\n' "$1" "$4"
+		sed "s/$2/$3/" "$TREE/drivers/pci/ats.c" | diff -u --label a/drivers/pci/ats.c --label b/drivers/pci/ats.c "$TREE/drivers/pci/ats.c" - || true
+	} >"$QUEUE/mutants/$1.diff"
+}
+mutants() { rc=0; "$REPO/series/mutants.sh" >"$BATS_TEST_TMPDIR/out" 2>&1 || rc=$?; cat "$BATS_TEST_TMPDIR/out"; }
+has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
+
+@test "kunit: passed" {
+	fake_machine
+	kunit
+	[ "$rc" = 0 ]
+	has '2 passed, 0 failed, 0 skipped'
+	[ -s "$REPO/build/results/9.9/kunit-um.ktap" ] || [ -s "$REPO/build/results/9.9/kunit-arm64-pci_ats.ktap" ]
+}
+
+@test "kunit: a failed case" {
+	fake_machine
+	sed -i 's/line ten/line 10/' "$TREE/drivers/pci/ats.c"
+	kunit
+	[ "$rc" = 1 ]
+	has '1 passed, 1 failed'
+	has 'failed: pci_ats.ten'
+}
+
+@test "kunit: a lost machine is not a pass" {
+	fake_machine
+	log_is 'KTAP version 1\n1..2\n    1..1\n    ok 1 a\nok 1 pci_ats\nKernel panic\n'
+	kunit
+	[ "$rc" = 3 ]
+	says lost
+	log_is 'Booting\n'
+	kunit
+	[ "$rc" = 3 ]
+	says lost
+}
+
+@test "kunit: nothing ran is not a pass" {
+	fake_machine
+	log_is 'KTAP version 1\n1..0\n'
+	kunit
+	[ "$rc" = 3 ]
+	says 'nothing ran'
+}
+
+@test "kunit: what the kernel complains about fails the run, unpatched it does not" {
+	fake_machine
+	log_is 'KTAP version 1\n1..1\n    1..1\n# WARNING: in a diagnostic\nWARNING: drivers/pci/ats.c:1\n    ok 1 a\nok 1 pci_ats\n'
+	kunit
+	[ "$rc" = 1 ]
+	says 'WARNING: drivers/pci/ats.c:1'
+	kunit unpatched
+	[ "$rc" = 0 ]
+}
+
+@test "kunit: a build that fails is one line with the first error" {
+	fake_machine
+	echo 'syntax error' >>"$TREE/drivers/pci/ats.c"
+	kunit
+	[ "$rc" = 1 ]
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/err")" = 1 ]
+	says 'ats.c:1: error: no'
+}
+
+@test "mutants: killed, survived, not applying, not building, an expected case that does not exist" {
+	fake_machine
+	mutant killed 'line ten' 'line 10' pci_ats.ten
+	mutant survived 'line 20' 'line twenty' pci_ats.ten
+	mutant broken 'line 20' 'syntax error' pci_ats.ten
+	mutant nocase 'line ten' 'line 10' pci_ats.eleven
+	mutant stale 'line ten' 'line 10' pci_ats.ten
+	sed -i 's/line 9$/line nine/' "$QUEUE/mutants/stale.diff"
+	mutants
+	[ "$rc" = 1 ]
+	has '^ok .* killed: killed by pci_ats.ten'
+	has '^not ok .* survived: survived'
+	has '^not ok .* broken: does not build.*error: no'
+	has '^not ok .* nocase: pci_ats.eleven did not run'
+	has '^not ok .* stale: does not apply'
+	has '1 killed, 4 survived'
+	[ -z "$(git -C "$TREE" status --porcelain)" ]
+}
+
+@test "mutants: what a killed run leaves is undone, edits made since are kept" {
+	fake_machine
+	mutant killed 'line ten' 'line 10' pci_ats.ten
+	cp "$REPO/series/kunit.sh" "$REPO/kunit.real"
+	printf '#!/bin/sh\n[ -n "${FILTER:-}" ] || exit 0\nkill -9 "$PPID"\n' >"$REPO/series/kunit.sh"
+	mutants
+	[ "$rc" != 0 ]
+	not grep -q 'line ten' "$TREE/drivers/pci/ats.c"
+	sed -i 's/line 50/line fifty/' "$TREE/drivers/pci/ats.c"
+	"$REPO/series/prepare.sh"
+	grep -q 'line ten' "$TREE/drivers/pci/ats.c"
+	grep -q 'line fifty' "$TREE/drivers/pci/ats.c"
+}
+
+@test "mutants: refuses a tree with edits, and none at all" {
+	fake_machine
+	one_line "$REPO/series/mutants.sh"
+	says 'no *.diff'
+	echo edit >>"$TREE/drivers/pci/ats.c"
+	one_line "$REPO/series/mutants.sh"
+	says 'uncommitted edits'
+}
+
+demo() { rc=0; "$REPO/series/demo.sh" >"$BATS_TEST_TMPDIR/out" 2>&1 || rc=$?; cat "$BATS_TEST_TMPDIR/out"; }
+
+@test "demo: the listed case fails without and passes with the series, the others pass" {
+	fake_machine
+	echo 'pci_ats.ten | ten is a number' >"$QUEUE/situations"
+	demo
+	[ "$rc" = 0 ]
+	has '^ten is a number +fail +pass$'
+	has '2 as expected, 0 not'
+	[ "$(git -C "$TREE" symbolic-ref --short HEAD)" = series ]
+}
+
+@test "demo: one failure missing, one too many" {
+	fake_machine
+	echo 'pci_ats.other | not broken at all' >"$QUEUE/situations"
+	demo
+	[ "$rc" = 1 ]
+	has 'not ok .* pci_ats.other: pass unpatched, pass patched'
+	has 'not ok .* pci_ats.ten: fail unpatched'
+}
+
+@test "demo: an unpatched machine that is lost proves nothing" {
+	fake_machine
+	echo 'pci_ats.ten | ten is a number' >"$QUEUE/situations"
+	sed -i "s/^if sys.argv\[1\] == 'exec':/&\n    if 'line ten' not in open('drivers\/pci\/ats.c').read(): open('log', 'w').write('KTAP version 1\\\\n1..1\\\\n    1..2\\\\n    ok 2 other\\\\n')\n    elif os.path.exists('log'): os.remove('log')/" "$TREE/tools/testing/kunit/kunit.py"
+	commit 'kunit.py: lose the unpatched machine'
+	"$REPO/series/refresh.sh"
+	sed -i 's/^0004.*/& test/' "$QUEUE/series"
+	"$REPO/series/prepare.sh"
+	echo /log >>"$TREE/.git/info/exclude"
+	demo
+	[ "$rc" = 1 ]
+	has '^ten is a number +lost +pass$'
+}

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: GPL-2.0
+# prepare and refresh, on a kernel of five files.
+load setup
+
+@test "prepare: one commit a patch, new files laid in, the tree clean" {
+	queue_of_three
+	[ "$(git -C "$TREE" rev-list --count base..series)" = 3 ]
+	[ -z "$(git -C "$TREE" status --porcelain)" ]
+	git -C "$TREE" show --name-only --format= series^ | grep -qx drivers/pci/tests/ats_kunit.c
+	not grep -q ats_kunit.c "$QUEUE"/0002*
+	[ -f "$REPO/drivers/pci/tests/ats_kunit.c" ]
+}
+
+@test "prepare: the unpatched branch has the tests and nothing else" {
+	queue_of_three
+	[ "$(git -C "$TREE" log --format=%s base..unpatched)" = 'PCI/ATS: Add a test' ]
+	[ "$(git -C "$TREE" diff --name-only base unpatched)" = "$(printf 'drivers/pci/Makefile\ndrivers/pci/tests/ats_kunit.c')" ]
+}
+
+@test "prepare: twice gives the same commit ids, from nothing too" {
+	queue_of_three
+	before=$(ids)
+	rm "$REPO/build/9.9/prepared"
+	"$REPO/series/prepare.sh"
+	[ "$(ids)" = "$before" ]
+	rm -rf "$REPO/build"
+	TZ=Asia/Tokyo GIT_AUTHOR_NAME=B GIT_COMMITTER_DATE='2001-01-01T00:00:00Z' "$REPO/series/prepare.sh"
+	[ "$(ids)" = "$before" ]
+}
+
+@test "prepare: a patch that does not apply names itself, the file and the hunk; the tree stays" {
+	queue_of_three
+	before=$(ids)
+	sed -i 's/^-line 40/-line 41/' "$QUEUE"/0003*
+	one_line "$REPO/series/prepare.sh"
+	says 0003-PCI-ATS-spell-out-forty.patch
+	says drivers/pci/ats.c
+	says 'hunk 1 (@@ -37,7 +37,7 @@)'
+	[ "$(ids)" = "$before" ]
+	grep -q 'line forty' "$TREE/drivers/pci/ats.c"
+	nothing_half_made
+}
+
+@test "prepare: of two hunks the second is the one named" {
+	queue_of_three
+	sed -i 's/line 2$/line two/; s/line 55/line fifty-five/' "$TREE/drivers/pci/ats.c"
+	commit 'PCI/ATS: two more'
+	"$REPO/series/refresh.sh"
+	sed -i 's/^-line 55/-line 56/' "$QUEUE"/0004*
+	one_line "$REPO/series/prepare.sh"
+	says 'hunk 2 (@@ -52,7 +52,7 @@)'
+}
+
+@test "prepare: a cut off patch names itself, the file and the hunk" {
+	queue_of_three
+	patch=$(echo "$QUEUE"/0003*)
+	head -n -3 "$patch" >"$patch.cut" && mv "$patch.cut" "$patch"
+	one_line "$REPO/series/prepare.sh"
+	says 0003-PCI-ATS-spell-out-forty.patch
+	says 'drivers/pci/ats.c, hunk 1'
+}
+
+@test "prepare: no fuzz: context that differs in one line is refused" {
+	queue_of_three
+	sed -i 's/^ line 38/ line 38 and a bit/' "$QUEUE"/0003*
+	one_line "$REPO/series/prepare.sh"
+	says drivers/pci/ats.c
+}
+
+@test "prepare: a file that no queue names, a name without a file" {
+	queue_of_three
+	mkdir -p "$REPO/include/linux"
+	touch "$REPO/include/linux/orphan.h"
+	one_line "$REPO/series/prepare.sh"
+	says include/linux/orphan.h
+	rm "$REPO/include/linux/orphan.h" "$REPO/drivers/pci/tests/ats_kunit.c"
+	one_line "$REPO/series/prepare.sh"
+	says drivers/pci/tests/ats_kunit.c
+}
+
+@test "prepare: a patch that is not in the series file, an entry without a patch" {
+	queue_of_three
+	cp "$QUEUE"/0003* "$QUEUE/0004-stray.patch"
+	one_line "$REPO/series/prepare.sh"
+	says 0004-stray.patch
+	rm "$QUEUE"/0004* "$QUEUE"/0003*
+	one_line "$REPO/series/prepare.sh"
+	says 0003-PCI-ATS-spell-out-forty.patch
+}
+
+@test "prepare: work that is not in the queue is not lost, unless told so" {
+	queue_of_three
+	sed -i 's/line 50/line fifty/' "$TREE/drivers/pci/ats.c"
+	"$REPO/series/prepare.sh" # the queue is the same: editing and building is the normal case
+	sed -i 's/Because/Therefore/' "$QUEUE"/0003*
+	one_line "$REPO/series/prepare.sh"
+	says 'make refresh'
+	grep -q 'line fifty' "$TREE/drivers/pci/ats.c"
+	FORCE=1 "$REPO/series/prepare.sh"
+	not grep -q 'line fifty' "$TREE/drivers/pci/ats.c"
+}
+
+@test "prepare: files that do not change keep their times" {
+	queue_of_three
+	touch -d 2001-01-01 "$TREE/drivers/pci/quirks.c"
+	git -C "$TREE" update-index -q --refresh
+	sed -i 's/+line forty/+line 40.0/' "$QUEUE"/0003*
+	"$REPO/series/prepare.sh"
+	grep -q 'line 40.0' "$TREE/drivers/pci/ats.c"
+	[ "$(date -r "$TREE/drivers/pci/quirks.c" +%Y)" = 2001 ]
+}
+
+@test "refresh: byte for byte stable when nothing changed" {
+	queue_of_three
+	sed -i '/^0003/i # a word about the third' "$QUEUE/series"
+	"$REPO/series/prepare.sh"
+	before=$(cd "$REPO"
+	find series drivers -type f -exec sha256sum {} + | sort) ids=$(ids)
+	run "$REPO/series/refresh.sh"
+	[ "$status" = 0 ]
+	[ "$(cd "$REPO"
+	find series drivers -type f -exec sha256sum {} + | sort)" = "$before" ]
+	[ "$(ids)" = "$ids" ]
+}
+
+@test "refresh: an edit, a new file and a removed commit become the queue" {
+	queue_of_three
+	git -C "$TREE" reset -q --hard series^
+	mkdir -p "$TREE/include/linux"
+	echo '#define X' >"$TREE/include/linux/x.h"
+	git -C "$TREE" add include
+	commit 'PCI/ATS: Add a header'
+	change 's/line 20/line twenty/' 'PCI/ATS: a rather long subject that goes on and on, so that a mail header has to be folded somewhere in the middle'
+	tip=$(git -C "$TREE" rev-parse 'series^{tree}')
+	"$REPO/series/refresh.sh"
+	[ "$(grep -c '^0' "$QUEUE/series")" = 4 ]
+	[ "$(find "$QUEUE" -name '*.patch' | wc -l)" = 4 ]
+	grep -q '^0002-PCI-ATS-Add-a-test.patch test$' "$QUEUE/series"
+	grep -qx "$(printf '\t+ include/linux/x.h')" "$QUEUE/series"
+	[ "$(cat "$REPO/include/linux/x.h")" = '#define X' ]
+	not ls "$QUEUE"/*forty*
+	[ "$(git -C "$TREE" rev-parse 'series^{tree}')" = "$tip" ]
+	git -C "$TREE" log -1 --format=%s series | grep -q 'has to be folded somewhere in the middle$'
+}
+
+@test "refresh: a new file that is dropped from the tree leaves the repository" {
+	queue_of_three
+	git -C "$TREE" reset -q --hard base
+	"$REPO/series/refresh.sh"
+	[ ! -e "$REPO/drivers/pci/tests/ats_kunit.c" ]
+	not ls "$QUEUE"/*.patch
+}
+
+@test "refresh: refuses uncommitted edits" {
+	queue_of_three
+	echo more >>"$TREE/drivers/pci/ats.c"
+	one_line "$REPO/series/refresh.sh"
+	says uncommitted
+}
+
+@test "refresh: refuses a sign-off" {
+	queue_of_three
+	change 's/line 30/line thirty/' $'PCI/ATS: thirty\n\nSigned-off-by: A <a@example.com>'
+	one_line "$REPO/series/refresh.sh"
+	says 'sign-off'
+}
+
+@test "refresh: refuses an edit of a file that an earlier patch adds" {
+	queue_of_three
+	echo 'int more;' >>"$TREE/drivers/pci/tests/ats_kunit.c"
+	commit 'PCI/ATS: one more test'
+	one_line "$REPO/series/refresh.sh"
+	says drivers/pci/tests/ats_kunit.c
+	says 'one more test'
+}
