@@ -167,6 +167,8 @@ import() {
 	git config gc.auto 0
 	git config advice.detachedHead false
 	git config core.untrackedCache true
+	# Debian's archive ignores all that is new below the top: files that a patch is to add would not be seen.
+	sed -i '/^# Debian packaging: ignore everything/,$d' .gitignore 2>/dev/null || :
 	git -c core.bigFileThreshold=1 add -A -f
 	GIT_AUTHOR_NAME=series GIT_AUTHOR_EMAIL=series@localhost GIT_AUTHOR_DATE=$BASE_DATE \
 	GIT_COMMITTER_NAME=series GIT_COMMITTER_EMAIL=series@localhost GIT_COMMITTER_DATE=$BASE_DATE \

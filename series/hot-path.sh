@@ -10,18 +10,19 @@ recover
 need_prepared_tree
 CROSS=''
 [ "$(uname -m)" = aarch64 ] || CROSS=aarch64-linux-gnu-
-need "${CROSS}gcc" "${CROSS}objdump" gcc make flex bison bc
+need "${CROSS}gcc" gcc /usr/include/stdlib.h make flex bison bc perl
 O=$WORK/hot-path
 LOG=$LOGS/build-hot-path.log
 DIR=drivers/iommu/arm/arm-smmu-v3
-use_ccache "${CROSS}gcc"
+use_ccache
 
-build() {
+kernel_make() {
 	make -C "$TREE" ARCH=arm64 ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$O" LOCALVERSION='' \
 		-j "$JOBS" "$@"
 }
 configure() {
-	build KCONFIG_ALLCONFIG="$SERIES/hot-path.config" allnoconfig && ! grep -q '^CONFIG_KUNIT=' "$O/.config"
+	KCONFIG_ALLCONFIG=$SERIES/hot-path.config kernel_make allnoconfig &&
+		grep -q '^CONFIG_ARM_SMMU_V3_IOMMUFD=y' "$O/.config" && ! grep -q '^CONFIG_KUNIT=' "$O/.config"
 }
 # Without the lines that name the file, and without source lines: these may move.
 code() { "${CROSS}objdump" -d --no-show-raw-insn "$O/$DIR/$1" | sed 1,3d; }
@@ -29,7 +30,7 @@ code() { "${CROSS}objdump" -d --no-show-raw-insn "$O/$DIR/$1" | sed 1,3d; }
 compile() { # COMMIT
 	tree_git checkout -q "$1"
 	progress "$ME: building $(tree_git log -1 --format='"%s"' "$1")" "$LOG" meter_none \
-		build "$DIR/arm-smmu-v3.o" "$DIR/arm-smmu-v3-iommufd.o" || explain "$LOG" build "failed: see $LOG"
+		kernel_make "$DIR/arm-smmu-v3.o" "$DIR/arm-smmu-v3-iommufd.o" || explain "$LOG" 'arm64 without KUNIT cannot be built' "see $LOG"
 	for object in arm-smmu-v3 arm-smmu-v3-iommufd; do
 		code $object.o >"$O/$object.$2"
 		[ -s "$O/$object.$2" ] || die "$DIR/$object.o holds no code"
@@ -40,7 +41,7 @@ compile() { # COMMIT
 tests=$(awk '/^#/ { next } $2 == "test" { n++ } END { print n + 0 }' "$QUEUE/series")
 make_dir "$O"
 borrow branch series
-progress "$ME: configuring" "$LOG" meter_none configure || explain "$LOG" configuration "failed: see $LOG"
+progress "$ME: configuring" "$LOG" meter_none configure || explain "$LOG" 'arm64 without KUNIT cannot be configured' "see $LOG"
 compile "series~$tests" without
 compile series with
 give_back

@@ -47,6 +47,7 @@ stage 'the front door itself' tap "$RESULTS/front-door.tap" run_bats
 stage 'shellcheck' tap "$RESULTS/shellcheck.tap" run_shellcheck
 stage 'checkpatch --strict' tap "$RESULTS/checkpatch.tap" "$SERIES/checkpatch.sh"
 stage 'Intel and AMD drivers, compiled' tap "$RESULTS/x86.tap" "$SERIES/x86.sh"
+stage 'no trace of the tests in the driver' tap "$RESULTS/hot-path.tap" "$SERIES/hot-path.sh"
 stage 'KUnit, UML' json "$RESULTS/kunit-um.json" env QUIET=1 "$SERIES/kunit.sh" um
 stage 'unpatched against patched, arm64' tap "$RESULTS/demo.tap" "$SERIES/demo.sh"
 stage 'KUnit, arm64' json "$RESULTS/kunit-arm64.json" env QUIET=1 "$SERIES/kunit.sh" arm64

@@ -143,8 +143,10 @@ static void ats_expect_ctrl(struct kunit *test, struct pci_dev *pdev, u16 ctrl)
 static void ats_count_warnings(struct kunit *test,
 			       struct kunit_suppressed_warning *warnings, int n)
 {
-	KUNIT_EXPECT_EQ_MSG(test, n, kunit_suppressed_warning_count(warnings),
-			    "kernel warnings, expected and seen");
+	int seen = kunit_suppressed_warning_count(warnings);
+
+	KUNIT_EXPECT_EQ_MSG(test, n, seen,
+			    "kernel warnings should be %d, are %d", n, seen);
 	kunit_end_suppress_warning(test, warnings);
 }
 
