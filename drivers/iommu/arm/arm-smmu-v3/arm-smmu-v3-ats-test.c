@@ -70,9 +70,14 @@ struct smmu_fn {
 /**
  * struct smmu_ctx - What a case works with
  * @smmu: the SMMU
+ * @platform: its device
+ * @fwnode: its firmware node, by which functions refer to it
  * @kbus: the bus whose functions are behind it
+ * @warnings: counts kernel warnings
+ * @expected_warnings: how many there should be by the end of the case
+ * @registered: the IOMMU core knows of the SMMU
  * @behind_smmu: whether functions that are added are behind the SMMU
- * @rc_ats: whether firmware says so of the root complex
+ * @rc_ats: whether firmware says that the root complex supports ATS
  * @fns: all functions
  * @num_fns: how many
  * @paging: all paging domains, for the accounting to be verified
@@ -82,6 +87,11 @@ struct smmu_fn {
  * @cmdq_regs: prod and cons register of the command queue in one
  * @cmdq_seen: prod when the test looked at the queue last
  * @num_asids: ASIDs in use when the test began
+ * @vsmmu: the vIOMMU, if viommu_init() was called
+ * @vdev: its vDEVICE
+ * @idev: what links @vdev to the function
+ * @nested: nested domains on @s2, by what the guest's STE says
+ * @ubuf: a page of user memory
  */
 struct smmu_ctx {
 	struct arm_smmu_device		smmu;
@@ -102,8 +112,6 @@ struct smmu_ctx {
 	u32				cmdq_regs;
 	u32				cmdq_seen;
 	unsigned int			num_asids;
-
-	/* The vIOMMU, see viommu_init() */
 	struct arm_vsmmu		*vsmmu;
 	struct iommufd_vdevice		vdev;
 	struct iommufd_device		idev;
