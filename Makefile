@@ -48,4 +48,5 @@ distclean: ## remove all of build/
 #   FORCE=1             prepare, distclean: discard work that is not in the series
 #   MUTANT=name         mutants: only this one
 #   FILTER=glob         kunit: only these cases, as kunit.py takes them
+#   KERNEL_ARGS=        kunit: for the kernel's command line, as arm_smmu_v3_ats_test.seed=7 for another random walk
 #   JOBS=n  V=1         jobs of a build; show the log itself

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # kunit.sh um|arm64 [LABEL]: build what the prepared tree holds, run its KUnit suites by the tree's own kunit.py, and
-# leave KTAP, JUnit and JSON in build/results/. FILTER= is a kunit.py glob, QUIET=1 leaves the KTAP to the file.
+# leave KTAP, JUnit and JSON in build/results/. FILTER= is a kunit.py glob, KERNEL_ARGS= goes to the kernel's command line,
+# QUIET=1 leaves the KTAP to the file.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 KIND=${1:-} LABEL=${2:-}
@@ -89,7 +90,8 @@ run() {
 	rm -f "$RESULTS/$NAME".*
 	make_dir "$RESULTS"
 	rm -f "$O/test.log"
-	kunit exec --timeout="${TIMEOUT:-300}" --json="$RESULTS/$NAME.json" --junit="$RESULTS/$NAME.junit.xml" ${FILTER:+"$FILTER"}
+	kunit exec --timeout="${TIMEOUT:-300}" --json="$RESULTS/$NAME.json" --junit="$RESULTS/$NAME.junit.xml" \
+		${KERNEL_ARGS:+"--kernel_args=$KERNEL_ARGS"} ${FILTER:+"$FILTER"}
 }
 
 # Every top level result of the plan has to be there: a machine that stopped earlier was lost.
