@@ -4,6 +4,7 @@
 # sign-off, which whoever mails the series adds, and an entry in the kernel's MAINTAINERS for each new file.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+lock
 "$SERIES/prepare.sh"
 load_pin
 need perl

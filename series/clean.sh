@@ -3,21 +3,35 @@
 # clean.sh objects|all: remove what was built, or all of build/ with the sources. Work that is only there is kept.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+lock
 keeps_work() {
 	[ -d "$1/.git" ] || return 1
 	TREE=$1
-	! tree_is_prepared || ! tree_is_clean
+	! tree_is_prepared || ! tree_is_clean || tree_git rev-parse -q --verify refs/stash >/dev/null ||
+		[ "$(tree_git for-each-ref refs/heads | wc -l)" -gt 2 ]
+}
+
+# BUILD_DIR may be anybody's folder: only what is ours there goes.
+bases() { for pin in "$SERIES"/*/base; do basename "$(dirname "$pin")"; done; }
+remove_objects() {
+	for base in $(bases); do
+		for kind in um um-w1 arm64 arm64-w1 x86 hot-path; do rm -rf "${BUILD_DIR:?}/$base/$kind"; done
+	done
+	rm -rf "${BUILD_DIR:?}/results"
 }
 
 case ${1:-} in
-objects) rm -rf "$BUILD_DIR"/*/um "$BUILD_DIR"/*/x86 "$BUILD_DIR"/*/um-w1 "$BUILD_DIR"/*/arm64 "$BUILD_DIR"/*/arm64-w1 "$BUILD_DIR/results" ;;
+objects) remove_objects ;;
 all)
 	for tree in "$BUILD_DIR"/*/linux; do
 		if [ "${FORCE:-0}" != 1 ] && keeps_work "$tree"; then
 			die "$tree holds work that is not in the queue: 'make refresh' first, or FORCE=1 to discard it"
 		fi
 	done
-	rm -rf "$BUILD_DIR"
+	remove_objects
+	for base in $(bases); do rm -rf "${BUILD_DIR:?}/$base"; done
+	rm -rf "$BUILD_DIR/apt" "$BUILD_DIR/download" "$BUILD_DIR/ccache" "$BUILD_DIR/deps.log" "$BUILD_DIR/lock"
+	rmdir "$BUILD_DIR" 2>/dev/null || say "clean: $BUILD_DIR holds more, which is left alone"
 	;;
 *) die "usage: clean.sh objects|all" ;;
 esac

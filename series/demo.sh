@@ -5,9 +5,10 @@
 # fail without the series and pass with it; every other case has to pass on both.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+lock
+load_pin
 "$SERIES/deps.sh"
 "$SERIES/prepare.sh"
-load_pin
 recover
 need_prepared_tree
 SITUATIONS=$QUEUE/situations
@@ -22,6 +23,7 @@ run_on() { # BRANCH LABEL
 	[ -f "$RESULTS/kunit-arm64-$2.json" ] || exit "$rc"
 	"$SERIES/cases.py" "$RESULTS/kunit-arm64-$2.json" | awk '{ print $2, tolower($1) }' >"$WORK/$2.cases"
 	[ "$rc" != 3 ] || echo '- lost' >>"$WORK/$2.cases"
+	echo "$rc" >"$WORK/$2.rc"
 }
 
 # A case that did not run was lost, if the machine was; "error" is a case during which it was.
@@ -67,9 +69,9 @@ evidence() {
 # Only a case that is not listed may be skipped.
 judge() { # CASE EXPECTED
 	both="$(status_on unpatched "$1") unpatched, $(status_on patched "$1") patched"
-	case $2,$both in
-	"$both,$2") tap ok "$1: $both" ;;
-	pass*,*skip*) tap ok "$1: $both # SKIP" ;;
+	case $2:$both in
+	"$both:$2") tap ok "$1: $both" ;;
+	pass*:'skip unpatched, skip patched' | pass*:'skip unpatched, pass patched') tap ok "$1: $both # SKIP" ;;
 	*) tap 'not ok' "$1: $both; expected: $2" ;;
 	esac
 }
@@ -87,7 +89,11 @@ grep -m 1 'arm-smmu-v3 .*oas' "$RESULTS/kunit-arm64-patched.log" || tap 'not ok'
 	for case in $(listed); do judge "$case" 'fail unpatched, pass patched'; done
 	for case in $(others); do judge "$case" 'pass unpatched, pass patched'; done
 } >"$WORK/judged.tap"
+for label in unpatched patched; do
+	[ "$(cat "$WORK/$label.rc")" -lt 2 ] || tap 'not ok' "the machine with the $label kernel was lost"
+done
+[ "$(cat "$WORK/patched.rc")" != 1 ] || tap 'not ok' 'the patched kernel: a case failed, or the kernel complained'
 table
 evidence
 grep -vE '^ok [0-9]+ - [^ ]* (fail|pass) unpatched, pass patched$' "$WORK/judged.tap" || :
-tap_end 'as expected' 'not as expected'
+tap_end 'as expected' 'not as expected' || { grep -qx 3 "$WORK/unpatched.rc" "$WORK/patched.rc" && exit 3; exit 1; }

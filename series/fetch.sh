@@ -4,8 +4,10 @@
 # Sources, in order: LINUX_TARBALL= or LINUX_TREE=, the download cache, the distribution's package, upstream.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+lock
 load_pin
 RECORD=$WORK/source
+[ -z "${LINUX_TREE:-}" ] || LINUX_TREE=$(CDPATH='' cd -- "$LINUX_TREE" 2>/dev/null && pwd) || die "LINUX_TREE: no such folder"
 LOG=$LOGS/fetch.log
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 SUITES='trixie-backports forky sid bookworm-backports trixie'
@@ -21,8 +23,11 @@ already_here() {
 		[ "$(recorded "$RECORD" sha256)" = "$(sha256 "$LINUX_TARBALL")" ] || other_source
 	elif [ -n "${LINUX_TREE:-}" ]; then
 		[ "$(recorded "$RECORD" from)" = "$LINUX_TREE" ] || other_source
+		[ "$(recorded "$RECORD" sha256)" = "$(tree_commit)" ] || other_source
 	fi
 }
+# What a tree has in place of a sum.
+tree_commit() { git -C "$LINUX_TREE" rev-parse -q --verify HEAD 2>/dev/null || say none; }
 other_source() { die "$TREE was made from another source: 'make distclean' first, or name another BUILD_DIR="; }
 need_file() { [ -f "$LINUX_TARBALL" ] || die "LINUX_TARBALL=$LINUX_TARBALL: no such file"; }
 
@@ -60,8 +65,11 @@ to_cache() {
 # The distribution's mirror is wherever this system already takes its packages from.
 mirror() {
 	# shellcheck disable=SC2016  # apt's own variables
-	apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' 2>/dev/null | sort -ru |
-		awk '$NF ~ /\/debian\/?$/ { print $NF; exit }'
+	apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)' 2>/dev/null | awk -F '|' '
+		$2 !~ /\/debian\/?$/ { next }
+		$1 == "Debian" { print $2; found = 1; exit }
+		$1 == "" && !any { any = $2 }
+		END { if (!found && any) print any }'
 }
 
 apt_config() {
@@ -144,14 +152,17 @@ find_archive() {
 
 # ---- the tree
 
-unpack_archive() { tar -x -I 'xz -T0' --strip-components=1 -C "$TREE.tmp" -f "$ARCHIVE"; }
+unpack_archive() { XZ_DEFAULTS=-T0 tar -x --strip-components=1 -C "$TREE.tmp" -f "$ARCHIVE"; }
 
 # Of a git tree its HEAD is taken, of any other tree everything but what a build leaves.
 copy_tree() {
 	if [ -e "$LINUX_TREE/.git" ]; then
-		git -C "$LINUX_TREE" archive HEAD | tar -x -C "$TREE.tmp"
+		git -C "$LINUX_TREE" archive -o "$TREE.tmp/.tar" HEAD && tar -x -C "$TREE.tmp" -f "$TREE.tmp/.tar" &&
+			rm "$TREE.tmp/.tar"
 	else
-		tar -c -C "$LINUX_TREE" --exclude='*.o' --exclude='*.cmd' . | tar -x -C "$TREE.tmp"
+		cp -a "$LINUX_TREE/." "$TREE.tmp" && find "$TREE.tmp" '(' -name '*.o' -o -name '*.cmd' ')' -delete &&
+			rm -rf "$TREE.tmp/.config" "$TREE.tmp/vmlinux" "$TREE.tmp"/include/config "$TREE.tmp"/include/generated \
+				"$TREE.tmp"/arch/*/include/generated
 	fi
 }
 
@@ -161,20 +172,17 @@ version_of() {
 
 # One pack instead of a hundred thousand files, and no compression: the import takes seconds, not minutes.
 import() {
-	cd "$TREE.tmp"
-	git init -q -b series .
+	cd "$TREE.tmp" && git init -q -b series . || return 1
 	git config core.compression 0
 	git config gc.auto 0
 	git config advice.detachedHead false
 	git config core.untrackedCache true
 	# Debian's archive ignores all that is new below the top: files that a patch is to add would not be seen.
 	sed -i '/^# Debian packaging: ignore everything/,$d' .gitignore 2>/dev/null || :
-	git -c core.bigFileThreshold=1 add -A -f
+	git -c core.bigFileThreshold=1 add -A -f || return 1
 	GIT_AUTHOR_NAME=series GIT_AUTHOR_EMAIL=series@localhost GIT_AUTHOR_DATE=$BASE_DATE \
 	GIT_COMMITTER_NAME=series GIT_COMMITTER_EMAIL=series@localhost GIT_COMMITTER_DATE=$BASE_DATE \
-		git commit -q -m "Linux $1"
-	git tag base
-	git update-ref refs/prepared/series HEAD
+		git commit -q -m "Linux $1" && git tag base && git update-ref refs/prepared/series HEAD
 }
 
 make_tree() {
@@ -183,7 +191,7 @@ make_tree() {
 	make_dir "$TREE.tmp"
 	if [ -n "${LINUX_TREE:-}" ]; then
 		[ -f "$LINUX_TREE/Makefile" ] || die "LINUX_TREE=$LINUX_TREE: not a kernel tree"
-		FROM=$LINUX_TREE VERIFIED='nobody: a tree you named' SUM=none
+		FROM=$LINUX_TREE VERIFIED='nobody: a tree you named' SUM=$(tree_commit)
 		progress "fetch: copying" "$LOG" meter_tree copy_tree ||
 			explain "$LOG" "copying $LINUX_TREE failed" "$(tail -n 1 "$LOG")"
 	else

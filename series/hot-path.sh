@@ -4,6 +4,7 @@
 # is the same with and without them. So the path that issues commands carries nothing for the tests' sake.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+lock
 "$SERIES/prepare.sh"
 load_pin
 recover
@@ -25,7 +26,7 @@ configure() {
 		grep -q '^CONFIG_ARM_SMMU_V3_IOMMUFD=y' "$O/.config" && ! grep -q '^CONFIG_KUNIT=' "$O/.config"
 }
 # Without the lines that name the file, and without source lines: these may move.
-code() { "${CROSS}objdump" -d --no-show-raw-insn "$O/$DIR/$1" | sed 1,3d; }
+code() { "${CROSS}objdump" -dr --no-show-raw-insn "$O/$DIR/$1" | sed 1,3d; }
 
 compile() { # COMMIT
 	tree_git checkout -q "$1"
@@ -37,8 +38,10 @@ compile() { # COMMIT
 	done
 }
 
-# The patches that bring tests are the last ones of the queue.
-tests=$(awk '/^#/ { next } $2 == "test" { n++ } END { print n + 0 }' "$QUEUE/series")
+tests=$(test_patches | wc -l)
+if [ "$tests" = 0 ] || [ "$(patches | tail -n "$tests")" != "$(test_patches)" ]; then
+	die "series/$BASE/series: the patches marked test have to be there, and to be the last ones"
+fi
 make_dir "$O"
 borrow branch series
 progress "$ME: configuring" "$LOG" meter_none configure || explain "$LOG" 'arm64 without KUNIT cannot be configured' "see $LOG"

@@ -5,6 +5,7 @@
 # QUIET=1 leaves the KTAP to the file.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+lock
 KIND=${1:-} LABEL=${2:-}
 case $KIND in um | arm64) ;; *) die "usage: kunit.sh um|arm64 [label]" ;; esac
 NAME=kunit-$KIND FILTER=${FILTER:-}
@@ -87,8 +88,6 @@ make_kernel() {
 
 # kunit.py parses while the kernel runs, and keeps the raw log: from that the KTAP is taken.
 run() {
-	rm -f "$RESULTS/$NAME".*
-	make_dir "$RESULTS"
 	rm -f "$O/test.log"
 	kunit exec --timeout="${TIMEOUT:-300}" --json="$RESULTS/$NAME.json" --junit="$RESULTS/$NAME.junit.xml" \
 		${KERNEL_ARGS:+"--kernel_args=$KERNEL_ARGS"} ${FILTER:+"$FILTER"}
@@ -128,7 +127,11 @@ verdict() {
 	fi
 }
 
+# Before the build: no result may outlive what it was a result of.
+make_dir "$RESULTS"
+rm -f "$RESULTS/$NAME".*
 make_kernel
+cp "$WORK/source" "$RESULTS/source"
 progress "$ME: running $NAME" "$LOGS/$NAME.log" meter_none run || :
 [ -f "$O/test.log" ] || die "kunit.py could not start the kernel: $(tail -n 1 "$LOGS/$NAME.log") (log $LOGS/$NAME.log)"
 cp "$O/test.log" "$RESULTS/$NAME.log"

@@ -21,14 +21,17 @@ ME=$(basename "$0" .sh)
 STARTED=$(date +%s)
 
 # Objects and output must not depend on how the user's git, make, locale or time zone is set up.
-unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
-unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE KBUILD_OUTPUT KCFLAGS
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY
+unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE LLVM KBUILD_OUTPUT KCONFIG_CONFIG KCONFIG_ALLCONFIG KCFLAGS HOSTCFLAGS
 export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 export LC_ALL=C TZ=UTC
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "$ME" "$*" >&2; exit 2; }
+case $TOP$BUILD_DIR in
+*[[:space:]:]*) die "a kernel cannot be built where the path has a space or a colon ($TOP, $BUILD_DIR): move the repository, or set BUILD_DIR=" ;;
+esac
 elapsed() { say "$(($(date +%s) - STARTED)) s"; }
 tree_git() { git -C "$TREE" "$@"; }
 number() { say "$((0 + ${1:-0}))"; }
@@ -73,7 +76,7 @@ explain() {
 	die "$2: $3"
 }
 # On a full disk the log may be the very thing that could not be written.
-disk_full() { grep -qis 'no space left' "$1" || [ "$(free_mb "$BUILD_DIR")" = 0 ]; }
+disk_full() { grep -qisE 'no space left|disk quota exceeded' "$1" || [ "$(free_mb "$BUILD_DIR")" = 0 ]; }
 free_mb() { df -Pk "$1" | awk 'NR == 2 { print int($4 / 1024) }'; }
 make_dir() { mkdir -p "$1" 2>/dev/null || die "cannot make $1: is the disk full, or not yours to write?"; }
 
@@ -85,22 +88,32 @@ progress() {
 	shift 3
 	make_dir "$(dirname "$log")"
 	if [ "$V" = 1 ]; then
-		{ "$@" && echo 0 >"$log.rc" || echo $? >"$log.rc"; } 2>&1 | tee "$log"
+		echo 2 >"$log.rc"
+		{ rc=0; ("$@") || rc=$?; echo "$rc" >"$log.rc"; } 2>&1 </dev/null | tee "$log"
 		return "$(cat "$log.rc")"
 	fi
 	: >"$log"
-	ticker "$what" "$log" "$meter" &
+	ticker "$what" "$log" "$meter" 9>&- &
 	ticker_pid=$!
-	trap 'kill "$ticker_pid" 2>/dev/null' EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
+	on_exit
 	rc=0
 	"$@" >"$log" 2>&1 </dev/null || rc=$?
 	kill "$ticker_pid" 2>/dev/null || :
 	wait "$ticker_pid" 2>/dev/null || :
-	trap - EXIT INT TERM HUP
+	ticker_pid=''
 	[ ! -t 1 ] || printf '\r\033[K'
 	return "$rc"
+}
+
+# Whatever a script may leave behind when it ends early: the ticker, and what it has borrowed.
+on_exit() {
+	trap clean_up EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+clean_up() {
+	[ -z "${ticker_pid:-}" ] || kill "$ticker_pid" 2>/dev/null || :
+	[ "${BORROWER:-}" != "$$" ] || give_back
 }
 
 # It ends by itself when the script was killed: $$ is the script also in here.
@@ -134,22 +147,45 @@ tap_end() { # PASSED FAILED: the words of the summary. Nothing run is no success
 	[ "$bad" = 0 ] && [ "$good" != 0 ]
 }
 
+# One run at a time has the build folder. The scripts that this one starts share its lock.
+lock() {
+	[ "${LOCKED:-}" != "$BUILD_DIR" ] || return 0
+	make_dir "$BUILD_DIR"
+	(: >>"$BUILD_DIR/lock") 2>/dev/null || die "cannot write in $BUILD_DIR: is the disk full, or not yours to write?"
+	exec 9>>"$BUILD_DIR/lock"
+	flock -n 9 || die "another run is using $BUILD_DIR: wait for it, or end it"
+	export LOCKED="$BUILD_DIR"
+}
+
+# The queue: what its series file names, and a sum of the patches and new files themselves.
+entries() { [ ! -f "$QUEUE/series" ] || grep -v -e '^#' -e '^[[:space:]]*$' "$QUEUE/series" || :; }
+patches() { entries | awk '!/^[[:space:]]/ { print $1 }'; }
+test_patches() { entries | awk '!/^[[:space:]]/ && $2 == "test" { print $1 }'; }
+new_files() { awk '/^[[:space:]]+\+ / { print $2 }'; }
+queue_sum() {
+	{
+		for patch in $(patches); do cat "$QUEUE/$patch"; done
+		(cd "$TOP" && entries | new_files | xargs -r ls -l | cut -c 1-10)
+		(cd "$TOP" && entries | new_files | xargs -r cat)
+	} 2>/dev/null | sha256sum
+}
+
 # A run that changes the tree for a while (a mutant, the unpatched code) leaves a note of how to undo it. A
 # killed run is undone by whoever comes next.
 borrow() {
-	say "$$ $*" >"$WORK/borrowed"
+	say "$*" >"$WORK/borrowed"
 	export BORROWER=$$
-	trap give_back EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
+	on_exit
 }
 give_back() {
 	[ -f "$WORK/borrowed" ] || return 0
-	read -r _ how what <"$WORK/borrowed" || :
+	read -r how what <"$WORK/borrowed" || :
 	case $how in
 	mutant)
 		if tree_git apply -R --check "$what" 2>/dev/null; then
 			tree_git apply -R "$what"
+		elif ! tree_git apply --check "$what" 2>/dev/null; then
+			printf '%s: %s is still in %s, in part: look at git diff there\n' "$ME" "$what" "$TREE" >&2
 		fi
 		;;
 	branch) tree_git checkout -q "$what" ;;
@@ -158,11 +194,8 @@ give_back() {
 }
 recover() {
 	[ -f "$WORK/borrowed" ] || return 0
-	read -r owner how _ <"$WORK/borrowed" || :
-	[ "$owner" != "${BORROWER:-}" ] || return 0
-	if kill -0 "$owner" 2>/dev/null; then
-		die "another run (process $owner) is using $TREE: wait for it, or end it"
-	fi
+	[ -z "${BORROWER:-}" ] || return 0
+	read -r how _ <"$WORK/borrowed" || :
 	say "$ME: undoing what a killed run left in the tree ($how)"
 	give_back
 }

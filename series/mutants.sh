@@ -7,6 +7,7 @@
 #   Run: um|arm64|x86   Expect: suite.case (each of them has to fail), or x86.object (it must not build)
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+lock
 "$SERIES/prepare.sh"
 load_pin
 recover
@@ -32,14 +33,15 @@ check_headers() {
 }
 
 # The suite of the expected cases is all that has to run, if it is one.
-suites() { field "$1" Expect | sed 's/\..*//' | sort -u; }
+expected() { field "$1" Expect | tr -s ' ' '\n'; }
+suites() { expected "$1" | sed 's/\..*//' | sort -u; }
 filter() { [ "$(suites "$1" | wc -l)" != 1 ] || suites "$1"; }
 
 run_one() { # KIND DIFF
 	case $1 in
 	x86)
 		# shellcheck disable=SC2046  # a list of names
-		LABEL=mutant "$SERIES/x86.sh" $(field "$2" Expect | sed 's/^x86\.//')
+		LABEL=mutant "$SERIES/x86.sh" $(expected "$2" | sed 's/^x86\.//')
 		;;
 	*) FILTER=$(filter "$2") QUIET=1 TIMEOUT=${TIMEOUT:-60} "$SERIES/kunit.sh" "$1" mutant ;;
 	esac >"$LOGS/mutant.log" 2>&1
@@ -67,9 +69,10 @@ judge() { # DIFF
 		tap 'not ok' "$name: does not build or run: $(tail -n 1 "$LOGS/mutant.log")"
 		return
 	fi
-	for case in $(field "$1" Expect); do
+	for case in $(expected "$1"); do
 		case $(status_of "$case") in
-		FAIL | ERROR) ;;
+		FAIL) ;;
+		ERROR) tap 'not ok' "$name: the machine was lost in $case"; return ;;
 		PASS) tap 'not ok' "$name: survived: $case passes"; return ;;
 		*) tap 'not ok' "$name: $case did not run"; return ;;
 		esac
@@ -91,6 +94,7 @@ try() { # KIND DIFF
 }
 
 check_headers
+[ -n "$(list um)$(list arm64)$(list x86)" ] || die "no mutant is called $MUTANT: series/$BASE/mutants has them"
 make_dir "$LOGS"
 tap_begin mutants
 for kind in um arm64 x86; do

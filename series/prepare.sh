@@ -6,18 +6,18 @@
 #   branch unpatched  base + the patches marked "test": the same tests over the code without the fixes
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+# Discarding work is for whoever calls this script, not for those that call it on the way.
+[ -z "${LOCKED:-}" ] || FORCE=0
+lock
 "$SERIES/fetch.sh"
 load_pin
 recover
 need git
 LIST=$QUEUE/series
-PREPARED=$WORK/prepared
+PREPARED=$TREE/.git/prepared # goes when the tree goes
 SCRATCH=$(mktemp -d "$WORK/prepare.XXXXXX") || die "cannot write in $WORK: is the disk full?"
 export GIT_INDEX_FILE="$SCRATCH/index"
 
-entries() { [ ! -f "$LIST" ] || grep -v -e '^#' -e '^[[:space:]]*$' "$LIST" || :; }
-patches() { entries | awk '!/^[[:space:]]/ { print $1 }'; }
-new_files() { awk '/^[[:space:]]+\+ / { print $2 }'; }
 new_files_of() { entries | awk -v p="$1" '!/^[[:space:]]/ { mine = $1 == p; next } mine { print $2 }'; }
 
 # ---- the queue is whole: every name has its file, every file its name
@@ -50,9 +50,7 @@ stamp() {
 		tree_git rev-parse base
 		cat "$0"
 		[ ! -f "$LIST" ] || cat "$LIST"
-		for patch in $(patches); do cat "$QUEUE/$patch"; done
-		(cd "$TOP" && entries | new_files | xargs -r ls -l | cut -c 1-10)
-		(cd "$TOP" && entries | new_files | xargs -r cat)
+		queue_sum
 	} | sha256sum
 }
 
@@ -128,9 +126,11 @@ build_branch() { # OVER PATCH...
 in_tree() { env -u GIT_INDEX_FILE git -C "$TREE" "$@"; }
 
 refuse_to_lose_work() {
-	if ! (unset GIT_INDEX_FILE && tree_is_prepared && tree_is_clean); then
-		die "the queue has changed, and $TREE is not as prepare left it: 'make refresh' first, or FORCE=1 to discard what is there"
+	if (unset GIT_INDEX_FILE && tree_is_prepared && tree_is_clean); then return; fi
+	if [ "$(queue_sum)" = "$(sed -n 2p "$PREPARED" 2>/dev/null)" ]; then
+		die "$TREE is not as prepare left it: 'make refresh' first, or 'make prepare FORCE=1' to discard what is there"
 	fi
+	die "the queue and $TREE have both changed: put your work away with 'git format-patch base', 'make prepare FORCE=1', and apply it again"
 }
 
 # Only files that differ are written, so that what was built stays built.
@@ -166,12 +166,12 @@ trap finish EXIT
 check_names
 check_orphans
 now=$(stamp)
-[ "$now" != "$(cat "$PREPARED" 2>/dev/null)" ] || exit 0
+[ "${FORCE:-0}" = 1 ] || [ "$now" != "$(sed -n 1p "$PREPARED" 2>/dev/null)" ] || exit 0
 [ "${FORCE:-0}" = 1 ] || refuse_to_lose_work
 # shellcheck disable=SC2046  # lists of names
 patched=$(build_branch 'what comes before it' $(patches))
 # shellcheck disable=SC2046
-unpatched=$(build_branch 'the code without the fixes' $(entries | awk '!/^[[:space:]]/ && $2 == "test" { print $1 }'))
+unpatched=$(build_branch 'the code without the fixes' $(test_patches))
 move_tree "$patched" "$unpatched"
-say "$now" >"$PREPARED"
+{ say "$now"; queue_sum; } >"$PREPARED"
 say "prepare: $(patches | wc -l) patches on $(tree_git log -1 --format=%s base) in $TREE, $(elapsed)"

@@ -3,6 +3,7 @@
 # What is committed on branch series of the prepared tree becomes the queue. Only files that change are written.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+lock
 "$SERIES/fetch.sh"
 load_pin
 recover
@@ -14,6 +15,14 @@ trap 'rm -rf "$NEW"' EXIT
 added_by() { tree_git diff-tree -r --no-renames --diff-filter=A --name-only "$1^" "$1"; }
 edited_by() { tree_git diff-tree -r --no-renames --diff-filter=a --name-only "$1^" "$1"; }
 subject() { tree_git log -1 --format=%s "$1"; }
+
+# What a pull has brought must not be overwritten by what was prepared before it.
+check_queue() {
+	[ "${FORCE:-0}" = 1 ] || [ ! -f "$TREE/.git/prepared" ] || [ "$(queue_sum)" = "$(sed -n 2p "$TREE/.git/prepared")" ] ||
+		die "the queue has changed since it was prepared: 'make prepare' if $TREE holds no work; or else put that away with 'git format-patch base', 'make prepare FORCE=1', and apply it again"
+	[ "${FORCE:-0}" = 1 ] || [ -z "$(patches)" ] || [ "$(tree_git rev-parse series)" != "$(tree_git rev-parse base)" ] ||
+		die "branch series has no commit, and the queue has: 'make prepare', or FORCE=1 to empty the queue"
+}
 
 check_tree() {
 	[ "$(tree_git symbolic-ref -q --short HEAD)" = series ] || die "$TREE is not on branch series"
@@ -105,6 +114,7 @@ remove_old() { # a patch or a new file that was named here, and now is not by an
 	done
 }
 
+check_queue
 check_tree
 : >"$NEW/added"
 mkdir "$NEW/queue"

@@ -3,17 +3,20 @@
 # Everything there is to check, each case counted. The last line is the verdict.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+lock
+load_pin
 passed=0 failed=0 skipped=0
 
 # stage TITLE COUNT FILE COMMAND...: COUNT says how to read FILE: as tap, or as the json of kunit.py. A stage that
 # fails without a failed case to show for it (lost, or nothing ran) is one failure.
 stage() {
-	title=$1 count=$2 file=$3 begun=$(date +%s) before=$failed rc=0
+	title=$1 count=$2 file=$3 begun=$(date +%s) before=$failed all=$((passed + failed + skipped)) rc=0
 	shift 3
 	say "=== $title"
 	rm -f "$file"
 	"$@" || rc=$?
 	"count_$count" "$file"
+	[ "$((passed + failed + skipped))" != "$all" ] || [ "$rc" != 0 ] || { say "test: $title: nothing ran"; rc=3; }
 	[ "$rc" = 0 ] || [ "$failed" != "$before" ] || failed=$((failed + 1))
 	say "=== $title: $(($(date +%s) - begun)) s, so far $passed passed, $failed failed, $skipped skipped"
 }
@@ -30,9 +33,15 @@ count_json() {
 	add "$(number "$(lines '^PASS' "$WORK/cases")")" "$(number "$(lines '^(FAIL|ERROR)' "$WORK/cases")")" "$(number "$(lines '^SKIP' "$WORK/cases")")"
 }
 
-run_bats() { bats --tap "$SERIES/tests" | tee "$RESULTS/front-door.tap" | grep -v '^ok' && grep -q '^1\.\.' "$RESULTS/front-door.tap"; }
+# bats itself fails when a test is missing. What it runs are runs of their own, in folders of their own.
+run_bats() {
+	front_door=0
+	progress 'test: the front door' "$RESULTS/front-door.tap" meter_bats env -u LOCKED bats --tap "$SERIES/tests" || front_door=$?
+	grep -vE '^(ok [0-9]+ [^#]*|1\.\..*)$' "$RESULTS/front-door.tap" || :
+	return "$front_door"
+}
+meter_bats() { printf '%s tests, ' "$(grep -cE '^(not )?ok ' "$RESULTS/front-door.tap")"; }
 run_shellcheck() {
-	ME=shellcheck
 	tap_begin shellcheck
 	for script in "$SERIES"/*.sh "$SERIES"/tests/*.bash "$TOP/.ci/run"; do
 		if shellcheck "$script"; then tap ok "${script#"$TOP"/}"; else tap 'not ok' "${script#"$TOP"/}"; fi
@@ -48,7 +57,9 @@ stage 'shellcheck' tap "$RESULTS/shellcheck.tap" run_shellcheck
 stage 'checkpatch --strict' tap "$RESULTS/checkpatch.tap" "$SERIES/checkpatch.sh"
 stage 'Intel and AMD drivers, compiled' tap "$RESULTS/x86.tap" "$SERIES/x86.sh"
 stage 'no trace of the tests in the driver' tap "$RESULTS/hot-path.tap" "$SERIES/hot-path.sh"
-stage 'KUnit, UML' json "$RESULTS/kunit-um.json" env QUIET=1 "$SERIES/kunit.sh" um
+um=$RESULTS/kunit-um.json
+[ "$(uname -m)" = x86_64 ] || um=$RESULTS/kunit-arm64-pci_ats.json
+stage 'KUnit, UML' json "$um" env QUIET=1 "$SERIES/kunit.sh" um
 stage 'unpatched against patched, arm64' tap "$RESULTS/demo.tap" "$SERIES/demo.sh"
 stage 'KUnit, arm64' json "$RESULTS/kunit-arm64.json" env QUIET=1 "$SERIES/kunit.sh" arm64
 stage 'mutants' tap "$RESULTS/mutants.tap" "$SERIES/mutants.sh"

@@ -4,6 +4,7 @@
 # AMD drivers. No machine here has those IOMMUs; that their code builds, and uses what it has to, the compiler can see.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+lock
 "$SERIES/prepare.sh"
 load_pin
 recover

@@ -211,6 +211,11 @@ teardown() { ! mountpoint -q "$REPO/build" || umount "$REPO/build"; }
 	says 'make refresh'
 	[ -d "$TREE" ]
 	"$REPO/series/refresh.sh"
+	git -C "$TREE" branch mine
+	one_line "$REPO/series/clean.sh" all
+	git -C "$TREE" branch -D mine
+	mkdir "$REPO/build/foreign"
 	"$REPO/series/clean.sh" all
-	[ ! -e "$REPO/build" ]
+	[ -d "$REPO/build/foreign" ] # BUILD_DIR= may name anybody's folder
+	[ "$(ls "$REPO/build")" = foreign ]
 }

@@ -167,6 +167,31 @@ demo() { rc=0; "$REPO/series/demo.sh" >"$BATS_TEST_TMPDIR/out" 2>&1 || rc=$?; ca
 	"$REPO/series/prepare.sh"
 	echo /log >>"$TREE/.git/info/exclude"
 	demo
-	[ "$rc" = 1 ]
+	[ "$rc" = 3 ]
 	has '^ten is a number +lost +pass$'
+}
+
+@test "demo: results of an earlier run do not stand in for a kernel that does not build" {
+	fake_machine
+	echo 'pci_ats.ten | ten is a number' >"$QUEUE/situations"
+	demo
+	[ "$rc" = 0 ]
+	change 's/line 30/syntax error/' 'PCI/ATS: break it'
+	"$REPO/series/refresh.sh"
+	demo
+	[ "$rc" != 0 ]
+	not has '^ten is a number'
+}
+
+@test "demo: a patched kernel that complains is not as expected" {
+	fake_machine
+	echo 'pci_ats.ten | ten is a number' >"$QUEUE/situations"
+	sed -i 's/^arm-smmu-v3 oas/WARNING: drivers\/pci\/ats.c:1\n&/; s/arm-smmu-v3 oas.n/arm-smmu-v3 oas\\nWARNING: drivers\/pci\/ats.c:1\\n/' "$TREE/tools/testing/kunit/kunit.py"
+	commit 'kunit.py: complain'
+	"$REPO/series/refresh.sh"
+	sed -i 's/^0004.*/& test/' "$QUEUE/series"
+	"$REPO/series/prepare.sh"
+	demo
+	[ "$rc" = 1 ]
+	has 'the patched kernel: a case failed, or the kernel complained'
 }

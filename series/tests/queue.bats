@@ -20,7 +20,7 @@ load setup
 @test "prepare: twice gives the same commit ids, from nothing too" {
 	queue_of_three
 	before=$(ids)
-	rm "$REPO/build/9.9/prepared"
+	rm "$TREE/.git/prepared"
 	"$REPO/series/prepare.sh"
 	[ "$(ids)" = "$before" ]
 	rm -rf "$REPO/build"
@@ -94,10 +94,47 @@ load setup
 	"$REPO/series/prepare.sh" # the queue is the same: editing and building is the normal case
 	sed -i 's/Because/Therefore/' "$QUEUE"/0003*
 	one_line "$REPO/series/prepare.sh"
-	says 'make refresh'
+	says 'have both changed'
 	grep -q 'line fifty' "$TREE/drivers/pci/ats.c"
 	FORCE=1 "$REPO/series/prepare.sh"
 	not grep -q 'line fifty' "$TREE/drivers/pci/ats.c"
+	sed -i 's/line 50/line fifty/' "$TREE/drivers/pci/ats.c"
+	FORCE=1 "$REPO/series/prepare.sh" # also when the queue is the same
+	not grep -q 'line fifty' "$TREE/drivers/pci/ats.c"
+}
+
+@test "prepare: a tree that was removed comes back with the queue" {
+	queue_of_three
+	ids >"$BATS_TEST_TMPDIR/before"
+	rm -rf "$TREE"
+	"$REPO/series/prepare.sh"
+	ids | cmp - "$BATS_TEST_TMPDIR/before"
+}
+
+@test "refresh: neither overwrites what a pull has brought, nor empties the queue" {
+	queue_of_three
+	change 's/line 50/line fifty/' 'PCI/ATS: fifty'
+	sed -i 's/Because/Therefore/' "$QUEUE"/0003*
+	one_line "$REPO/series/refresh.sh"
+	says 'the queue has changed since it was prepared'
+	grep -q Therefore "$QUEUE"/0003*
+	FORCE=1 "$REPO/series/prepare.sh"
+	git -C "$TREE" reset -q --hard base
+	one_line "$REPO/series/refresh.sh"
+	says 'no commit'
+	[ -f "$QUEUE"/0003* ]
+}
+
+@test "one run at a time" {
+	queue_of_three
+	(exec 9>>"$REPO/build/lock"; flock 9; touch "$BATS_TEST_TMPDIR/held"; sleep 20) 3>&- &
+	holder=$!
+	while [ ! -e "$BATS_TEST_TMPDIR/held" ]; do sleep 0.1; done
+	one_line "$REPO/series/prepare.sh"
+	says 'another run is using'
+	pkill -P "$holder"
+	wait "$holder" || :
+	"$REPO/series/prepare.sh"
 }
 
 @test "prepare: files that do not change keep their times" {
@@ -146,7 +183,7 @@ load setup
 @test "refresh: a new file that is dropped from the tree leaves the repository" {
 	queue_of_three
 	git -C "$TREE" reset -q --hard base
-	"$REPO/series/refresh.sh"
+	FORCE=1 "$REPO/series/refresh.sh"
 	[ ! -e "$REPO/drivers/pci/tests/ats_kunit.c" ]
 	not ls "$QUEUE"/*.patch
 }

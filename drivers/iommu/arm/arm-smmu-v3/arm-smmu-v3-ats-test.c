@@ -1475,17 +1475,6 @@ static void vf_of_always_on_pf_without_ats_probes(struct kunit *test)
 	attach(test, fn, arm_smmu_ops.identity_domain, "identity", "CFGI_STE.");
 }
 
-static bool has_stream(struct smmu_ctx *ctx, struct smmu_fn *fn)
-{
-	struct rb_node *node;
-
-	for (node = rb_first(&ctx->smmu.streams); node; node = rb_next(node))
-		if (rb_entry(node, struct arm_smmu_stream, node)->id ==
-		    fn_sid(fn))
-			return true;
-	return false;
-}
-
 /*
  * Each allocation of the driver's probe fails once. An always-on device has the
  * most of them, up to the CD table after PASID has been enabled.
