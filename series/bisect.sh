@@ -4,10 +4,7 @@
 # x86 as x86.sh does, and the tests that exist at that point pass.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-lock
-"$SERIES/prepare.sh"
-load_pin
-recover
+begin
 need_prepared_tree
 
 warnings() { # KIND COMMIT

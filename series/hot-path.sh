@@ -4,10 +4,7 @@
 # is the same with and without them. So the path that issues commands carries nothing for the tests' sake.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-lock
-"$SERIES/prepare.sh"
-load_pin
-recover
+begin
 need_prepared_tree
 CROSS=''
 [ "$(uname -m)" = aarch64 ] || CROSS=aarch64-linux-gnu-

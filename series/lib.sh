@@ -200,6 +200,14 @@ recover() {
 	give_back
 }
 
+# How a script begins that works on the prepared tree, as it is or (need_prepared_tree) as the queue has it.
+begin() {
+	lock
+	"$SERIES/prepare.sh"
+	load_pin
+	recover
+}
+
 tree_is_clean() { [ -z "$(tree_git status --porcelain)" ]; }
 need_prepared_tree() {
 	tree_is_prepared || die "$TREE holds commits that are not in the queue: 'make refresh' first"

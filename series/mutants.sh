@@ -7,10 +7,7 @@
 #   Run: um|arm64|x86   Expect: suite.case (each of them has to fail), or x86.object (it must not build)
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-lock
-"$SERIES/prepare.sh"
-load_pin
-recover
+begin
 need_prepared_tree
 
 field() { sed -n "/^--- /q; s/^$2: *//p" "$1"; }

@@ -4,10 +4,7 @@
 # AMD drivers. No machine here has those IOMMUs; that their code builds, and uses what it has to, the compiler can see.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-lock
-"$SERIES/prepare.sh"
-load_pin
-recover
+begin
 O=$WORK/x86
 LOG=$LOGS/build-x86.log
 CROSS=''
