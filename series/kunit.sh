@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # kunit.sh um|arm64 [LABEL]: build what the prepared tree holds, run its KUnit suites by the tree's own kunit.py, and
 # leave KTAP, JUnit and JSON in build/results/. FILTER= is a kunit.py glob, KERNEL_ARGS= goes to the kernel's command line,
-# QUIET=1 leaves the KTAP to the file.
+# QUIET=1 leaves the KTAP to the file, BUILD_ONLY=1 builds the kernel and stops.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 lock
@@ -35,11 +35,13 @@ esac
 need "${CROSS}gcc" gcc /usr/include/stdlib.h make flex bison bc perl python3
 use_ccache
 
-# The suites' own fragments, as far as the tree has them at this commit, and ours.
+# The suites' own fragments, as far as the tree has them at this commit, and ours. One arm64 kernel serves the
+# suites and the bench: what the bench adds costs less than a second kernel.
 kunitconfigs() {
 	for dir in $FRAGMENTS; do
 		[ ! -f "$TREE/$dir/.kunitconfig" ] || printf -- '--kunitconfig=%s ' "$TREE/$dir"
 	done
+	[ "$KIND" != arm64 ] || printf -- '--kunitconfig=%s ' "$TOP/bench/kernel.config"
 	printf -- '--kunitconfig=%s' "$SERIES/$KIND.config"
 }
 
@@ -131,6 +133,7 @@ verdict() {
 make_dir "$RESULTS"
 rm -f "$RESULTS/$NAME".*
 make_kernel
+[ "${BUILD_ONLY:-0}" = 0 ] || exit 0
 cp "$WORK/source" "$RESULTS/source"
 progress "$ME: running $NAME" "$LOGS/$NAME.log" meter_none run || :
 [ -f "$O/test.log" ] || die "kunit.py could not start the kernel: $(tail -n 1 "$LOGS/$NAME.log") (log $LOGS/$NAME.log)"

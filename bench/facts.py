@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""What the scenarios have seen, beside their verdicts.
+
+facts.py table BENCH LIST   print the rows that LIST names: splats, E bit, what the kernel believes (STE.EATS), what user
+                            space is told, commands per unmap, unpatched and patched
+facts.py counts FOLDER      for each counted run of unmaps: is QEMU's trace of the command queue what the guest has seen?
+
+The facts are the lines "#@ ..." in a machine's KTAP; bench/README.md has their form.
+"""
+import collections
+import glob
+import os
+import re
+import sys
+
+RESULT = re.compile(r'(not )?ok \d+ (\S+)')
+RUN = re.compile(r'#\s+RUN\s+(\S+)')
+MARK = re.compile(r'ats_testdev_mark .*value (0x[0-9a-f]+)')
+
+
+class Case:
+    """What one scenario has reported."""
+
+    def __init__(self):
+        self.verdict = 'lost'
+        self.splats = 0
+        self.states = []
+        self.commands = []
+
+    def worst(self, key):
+        """Return the highest value of KEY in any state, as text; '-' when it was not to be seen."""
+        values = [state[key] for state in self.states if state.get(key, '-') != '-']
+        return max(values) if values else '-'
+
+    def per_unmap(self):
+        """Return the commands an unmap, of the most expensive run."""
+        costs = [int(c['total']) / int(c['unmaps']) for c in self.commands]
+        return f'{max(costs):.1f}' if costs else '-'
+
+
+def read_cases(path):
+    """Return the cases of one machine's KTAP, by name."""
+    cases = collections.defaultdict(Case)
+    current = None
+    with open(path, encoding='utf-8', errors='replace') as lines:
+        for line in lines:
+            if match := RUN.match(line):
+                current = cases[match.group(1)]
+            elif match := RESULT.match(line):
+                cases[match.group(2)].verdict = 'skip' if '# SKIP' in line else 'fail' if match.group(1) else 'pass'
+            elif line.startswith('#@ splat') and current:
+                current.splats += 1
+            elif line.startswith('#@ ') and current:
+                kind, *pairs = line[3:].split()
+                fact = dict(pair.split('=', 1) for pair in pairs if '=' in pair)
+                {'state': current.states, 'commands': current.commands}.get(kind, []).append(fact)
+    return cases
+
+
+def read_machines(folder):
+    """Return all cases under FOLDER, named machine.case."""
+    found = {}
+    for path in glob.glob(os.path.join(folder, '*.ktap')):
+        machine = os.path.basename(path)[:-len('.ktap')]
+        found.update((f'{machine}.{name}', case) for name, case in read_cases(path).items())
+    return found
+
+
+def table(bench, listing):
+    """Print one row for each case of LISTING that has a text."""
+    rows = []
+    before, after = (read_machines(os.path.join(bench, label)) for label in ('unpatched', 'patched'))
+    with open(listing, encoding='utf-8') as lines:
+        for line in lines:
+            name, _, text = (part.strip() for part in line.partition('|'))
+            if line.startswith('#') or not text or name not in before:
+                continue
+            old, new = before[name], after.get(name, Case())
+            rows.append((text, f'{old.verdict} {new.verdict}', f'{old.splats} {new.splats}',
+                         *(f"{old.worst(key)} {new.worst(key)}" for key in ('e', 'ste_eats', 'not_supported')),
+                         f'{old.per_unmap()} {new.per_unmap()}'))
+    heads = ('scenario', 'verdict', 'splats', 'E bit', 'kernel believes', 'NOT_SUPPORTED', 'commands/unmap')
+    widths = [max(len(row[i].replace(' ', ' > ') if i else row[i]) for row in [heads, *rows]) for i in range(len(heads))]
+    print('\nEach pair: unpatched > patched.')
+    for row in [heads, tuple('-' * width for width in widths), *rows]:
+        cells = [cell if i == 0 or row is heads else cell.replace(' ', ' > ') for i, cell in enumerate(row)]
+        print('  '.join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip())
+    print()
+
+
+def counts(folder):
+    """Print "same" or "differs", and what, for each counted run of unmaps."""
+    for path in sorted(glob.glob(os.path.join(folder, '*.ktap'))):
+        machine = path[:-len('.ktap')]
+        between = collections.Counter()
+        inside = None
+        with open(machine + '.trace', encoding='utf-8', errors='replace') as lines:
+            for line in lines:
+                if match := MARK.search(line):
+                    value = int(match.group(1), 16)
+                    inside = None if inside == value else value
+                elif 'smmuv3_cmdq_opcode' in line and inside is not None:
+                    between[inside] += 1
+        for name, case in read_cases(path).items():
+            for fact in case.commands:
+                traced = between[int(fact['mark'])]
+                verdict = 'same' if traced == int(fact['total']) else 'differs'
+                print(f"{verdict} {os.path.basename(machine)}.{name}: commands of {fact['unmaps']} unmaps: "
+                      f"{fact['total']} in the queue, {traced} in QEMU's trace")
+
+
+if __name__ == '__main__':
+    if len(sys.argv) == 4 and sys.argv[1] == 'table':
+        table(*sys.argv[2:])
+    elif len(sys.argv) == 3 and sys.argv[1] == 'counts':
+        counts(sys.argv[2])
+    else:
+        sys.exit(__doc__)

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the scenarios stand on. A function of the PCI bus, the SMMU as seen from outside its driver, VFIO and iommufd,
+ * the test device, the kernel's log, and the port to the host.
+ *
+ * Unless said otherwise, a helper that returns int returns 0 or a descriptor, and -errno on failure.
+ */
+#ifndef BENCH_H
+#define BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/iommufd.h>
+#include <linux/vfio.h>
+
+#define PAGE 4096UL
+
+/* ---- pci.c */
+
+/**
+ * struct function - one PCI function of the bench
+ * @bdf: its name in sysfs
+ * @sid: its StreamID, which is its Requester ID here
+ * @slot: the slot that it is in
+ * @vf: 0 for the function itself, 1 and up for its VFs
+ * @ats: offset of its ATS Capability, 0 if it has none
+ */
+struct function {
+	char bdf[16];
+	uint32_t sid;
+	unsigned int slot;
+	unsigned int vf;
+	int ats;
+};
+
+int sysfs_write(const char *value, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int sysfs_read(char *value, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool sysfs_there(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int sysfs_link(char *name, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int function_find(struct function *f, unsigned int slot, unsigned int vf);
+int function_e(const struct function *f);
+int function_bind(const struct function *f, const char *driver);
+int function_unbind(const struct function *f);
+int function_group(const struct function *f);
+int vfs_set(unsigned int slot, unsigned int count);
+
+/* ---- smmu.c */
+
+/**
+ * struct commands - what was in the command queue between two looks at it
+ * @total: all of them
+ * @tlbi: TLB invalidations of any kind
+ * @sync: CMD_SYNC
+ * @atc_inv: CMD_ATC_INV for the function asked about
+ * @atc_inv_others: CMD_ATC_INV for anybody else
+ */
+struct commands {
+	unsigned int total;
+	unsigned int tlbi;
+	unsigned int sync;
+	unsigned int atc_inv;
+	unsigned int atc_inv_others;
+};
+
+int smmu_open(void);
+uint32_t smmu_cmdq_prod(void);
+struct commands smmu_commands(uint32_t from, uint32_t to, uint32_t sid);
+uint32_t smmu_events(void);
+int smmu_eats(uint32_t sid);
+
+/* ---- vfio.c */
+
+/**
+ * struct vfio - a function in the hands of user space
+ * @container: VFIO container, or -1 when attached by iommufd
+ * @group: VFIO group, or -1
+ * @iommufd: or -1
+ * @device: the device itself
+ * @dev_id: what iommufd calls it
+ * @ioas: the IOAS of @iommufd
+ * @bar: BAR 0, or NULL
+ */
+struct vfio {
+	int container, group, iommufd, device;
+	uint32_t dev_id, ioas;
+	volatile uint32_t *bar;
+};
+
+#define VFIO_NONE { .container = -1, .group = -1, .iommufd = -1, .device = -1 }
+
+int vfio_claim(struct vfio *v, const struct function *f);
+int vfio_attach(struct vfio *v, const struct function *f, const struct vfio *with);
+int iommufd_claim(struct vfio *v, const struct function *f, const struct vfio *with);
+int iommufd_attach(struct vfio *v, uint32_t pt);
+int iommufd_detach(struct vfio *v);
+int vfio_map(const struct vfio *v, void *memory, uint64_t iova, uint64_t size);
+int vfio_unmap(const struct vfio *v, uint64_t iova, uint64_t size);
+int vfio_reset(const struct vfio *v);
+int vfio_removal_eventfd(const struct vfio *v);
+void vfio_close(struct vfio *v);
+int iommufd_not_supported(const struct vfio *v);
+int capability_not_supported(const struct function *f);
+
+/* ---- testdev.c */
+
+uint32_t testdev_do(volatile uint32_t *bar, uint32_t cmd, uint64_t addr, uint32_t len);
+uint32_t testdev_get(volatile uint32_t *bar, uint32_t reg);
+void testdev_mark(volatile uint32_t *bar, uint32_t value);
+void testdev_fill(volatile uint32_t *bar, uint8_t seed, uint32_t len);
+bool testdev_holds(volatile uint32_t *bar, uint8_t seed, uint32_t len);
+uint8_t pattern(uint8_t seed, uint32_t i);
+
+/* ---- log.c */
+
+int log_open(void);
+int log_scan(int log);
+
+/* ---- port.c */
+
+int port_open(void);
+bool kernel_parameter(const char *name, char *value, size_t size);
+int host_request(const char *command, char *answer, size_t size);
+
+#endif

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * PID 1 of the bench: runs the scenarios with their output on the port, and ends the run with a line that says how it
+ * went. Whoever reads the port and does not see that line knows that the machine was lost.
+ *
+ * Of the kernel's command line it takes bench.machine=NAME, and bench.filter=A,B,... as arguments of the scenarios.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define MAX_ARGS 256
+
+static void run_scenarios(char *filter)
+{
+	char *args[MAX_ARGS] = { "/scenarios" };
+	int count = 1;
+
+	for (char *arg = strtok(filter, ","); arg && count < MAX_ARGS - 1; arg = strtok(NULL, ","))
+		args[count++] = arg;
+	execv(args[0], args);
+	printf("# bench: cannot run the scenarios: %s\n", strerror(errno));
+	_exit(127);
+}
+
+/* All children, also those that the scenarios have left behind. */
+static int wait_for(pid_t child)
+{
+	int status, result = 0;
+	pid_t pid;
+
+	while ((pid = wait(&status)) > 0 || errno == EINTR)
+		if (pid == child) {
+			result = status;
+			break;
+		}
+	return result;
+}
+
+int main(void)
+{
+	char machine[64] = "?", filter[2048] = "";
+	struct utsname kernel;
+	int port, status;
+	pid_t child;
+
+	if (mount("proc", "/proc", "proc", 0, NULL) || mount("sysfs", "/sys", "sysfs", 0, NULL) ||
+	    (mount("devtmpfs", "/dev", "devtmpfs", 0, NULL) && errno != EBUSY))
+		perror("init: mount");
+	port = port_open();
+	if (port < 0 || dup2(port, STDOUT_FILENO) < 0) {
+		fprintf(stderr, "init: no port for the results: %s\n", strerror(-port));
+		reboot(RB_POWER_OFF);
+	}
+	setlinebuf(stdout);
+	uname(&kernel);
+	kernel_parameter("bench.machine", machine, sizeof(machine));
+	kernel_parameter("bench.filter", filter, sizeof(filter));
+	printf("# bench: machine=%s kernel=%s\n", machine, kernel.release);
+
+	child = fork();
+	if (!child)
+		run_scenarios(filter);
+	status = child < 0 ? 0x7f00 : wait_for(child);
+	if (WIFSIGNALED(status))
+		printf("# bench: end signal=%d\n", WTERMSIG(status));
+	else
+		printf("# bench: end status=%d\n", WEXITSTATUS(status));
+	fflush(stdout);
+	/* What was written has to leave the port before the power goes. */
+	fsync(port);
+	sync();
+	reboot(RB_POWER_OFF);
+	for (;;)
+		pause();
+}

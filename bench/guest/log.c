@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The kernel's log: what it complained about while a scenario ran. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+/* Any of these in a line is a complaint. */
+static const char *const splats[] = {
+	"WARNING: ", "BUG: ", "Oops", "Kernel panic", "Unable to handle", "UBSAN: ", "KASAN: ", "INFO: task ", "INFO: rcu",
+	"rcu_sched self-detected", "possible recursive locking", "possible circular locking", "inconsistent lock state",
+	"suspicious RCU usage", "kmemleak: ", "CMDQ error", "CMD_SYNC timeout", "unexpected global error",
+	"GERROR", "PRIQ overflow", "EVTQ overflow", "event 0x", "event: ", "AER: ", "failed to enable ATS", "Failed to enable ATS",
+};
+
+/*
+ * But not these, each for the reason beside it.
+ */
+static const struct {
+	const char *text, *why;
+} allowed[] = {
+	{ NULL, NULL },
+};
+
+/**
+ * log_open() - start to listen to the log
+ *
+ * Return: a descriptor at the log's end, for log_scan(); -errno on failure.
+ */
+int log_open(void)
+{
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (log < 0)
+		return -errno;
+	if (lseek(log, 0, SEEK_END) < 0) {
+		close(log);
+		return -errno;
+	}
+	return log;
+}
+
+static bool any_of(const char *line, const char *const *texts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strstr(line, texts[i]))
+			return true;
+	return false;
+}
+
+static bool is_allowed(const char *line)
+{
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+		if (allowed[i].text && strstr(line, allowed[i].text))
+			return true;
+	return false;
+}
+
+/**
+ * log_scan() - read what the log has got since, and print each complaint
+ * @log: from log_open()
+ *
+ * Return: how many complaints there were; -errno when that cannot be told, as after records were overwritten (-EPIPE).
+ */
+int log_scan(int log)
+{
+	char record[8192];
+	int found = 0;
+
+	for (;;) {
+		ssize_t size = read(log, record, sizeof(record) - 1);
+		char *text;
+
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size < 0)
+			return errno == EAGAIN ? found : -errno;
+		record[size] = '\0';
+		text = strchr(record, ';');
+		text = text ? text + 1 : record;
+		text[strcspn(text, "\n")] = '\0';
+		if (!any_of(text, splats, sizeof(splats) / sizeof(splats[0])) || is_allowed(text))
+			continue;
+		printf("#@ splat %s\n", text);
+		found++;
+	}
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Functions of the PCI bus, by way of sysfs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/pci_regs.h>
+
+#include "bench.h"
+
+#define DEVICES "/sys/bus/pci/devices/"
+
+/* What linux/pci_regs.h calls its own way */
+#define ATS_CTRL_E 0x8000
+
+/**
+ * sysfs_write() - write a string to a file
+ * @value: the string
+ * @format: the file's path
+ */
+int sysfs_write(const char *value, const char *format, ...)
+{
+	char path[256];
+	ssize_t done;
+	va_list args;
+	int fd;
+
+	va_start(args, format);
+	vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	done = write(fd, value, strlen(value));
+	if (done < 0)
+		done = -errno;
+	close(fd);
+	return done < 0 ? done : 0;
+}
+
+/**
+ * sysfs_read() - read the first line of a file
+ * @value: where it goes, without the newline
+ * @size: of @value
+ * @format: the file's path
+ */
+int sysfs_read(char *value, size_t size, const char *format, ...)
+{
+	char path[256];
+	ssize_t done;
+	va_list args;
+	int fd;
+
+	va_start(args, format);
+	vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	done = read(fd, value, size - 1);
+	if (done < 0)
+		done = -errno;
+	close(fd);
+	if (done < 0)
+		return done;
+	value[done] = '\0';
+	value[strcspn(value, "\n")] = '\0';
+	return 0;
+}
+
+/**
+ * sysfs_there() - is there such a file?
+ * @format: its path
+ */
+bool sysfs_there(const char *format, ...)
+{
+	char path[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	return !access(path, F_OK);
+}
+
+/**
+ * sysfs_link() - the last part of what a link points to
+ * @name: where it goes
+ * @size: of @name
+ * @format: the link's path
+ */
+int sysfs_link(char *name, size_t size, const char *format, ...)
+{
+	char path[256], target[512];
+	ssize_t done;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(path, sizeof(path), format, args);
+	va_end(args);
+	done = readlink(path, target, sizeof(target) - 1);
+	if (done < 0)
+		return -errno;
+	target[done] = '\0';
+	snprintf(name, size, "%s", strrchr(target, '/') ? strrchr(target, '/') + 1 : target);
+	return 0;
+}
+
+static int config_read(const struct function *f, int offset, void *value, size_t size)
+{
+	char path[64];
+	ssize_t done;
+	int fd;
+
+	snprintf(path, sizeof(path), DEVICES "%s/config", f->bdf);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	done = pread(fd, value, size, offset);
+	if (done < 0)
+		done = -errno;
+	close(fd);
+	if (done < 0)
+		return done;
+	return (size_t)done == size ? 0 : -EIO;
+}
+
+static int find_ext_cap(const struct function *f, uint16_t id)
+{
+	int offset = 0x100;
+	uint32_t header;
+
+	while (offset && !config_read(f, offset, &header, sizeof(header)) && header) {
+		if (PCI_EXT_CAP_ID(header) == id)
+			return offset;
+		offset = PCI_EXT_CAP_NEXT(header);
+	}
+	return 0;
+}
+
+/**
+ * function_find() - find a function by its place
+ * @f: is filled in
+ * @slot: its slot, which is the device number of its root port
+ * @vf: 0 for the function in that slot, n for its n-th VF, which has to be enabled
+ */
+int function_find(struct function *f, unsigned int slot, unsigned int vf)
+{
+	unsigned int domain, bus, device, fn;
+	char value[32];
+	int ret;
+
+	memset(f, 0, sizeof(*f));
+	f->slot = slot;
+	f->vf = vf;
+	ret = sysfs_read(value, sizeof(value), DEVICES "0000:00:%02x.0/secondary_bus_number", slot);
+	if (ret)
+		return ret;
+	bus = strtoul(value, NULL, 10);
+	snprintf(f->bdf, sizeof(f->bdf), "0000:%02x:00.0", bus);
+	if (vf) {
+		ret = sysfs_link(value, sizeof(value), DEVICES "%s/virtfn%u", f->bdf, vf - 1);
+		if (ret)
+			return ret;
+		snprintf(f->bdf, sizeof(f->bdf), "%.15s", value);
+	}
+	if (!sysfs_there(DEVICES "%s", f->bdf))
+		return -ENODEV;
+	if (sscanf(f->bdf, "%x:%x:%x.%x", &domain, &bus, &device, &fn) != 4)
+		return -EINVAL;
+	f->sid = bus << 8 | device << 3 | fn;
+	f->ats = find_ext_cap(f, PCI_EXT_CAP_ID_ATS);
+	return 0;
+}
+
+/**
+ * function_e() - the E bit of a function's ATS Control Register
+ * @f: the function
+ *
+ * Return: 0 or 1; 0 also when it has no ATS Capability; -errno when its configuration space cannot be read.
+ */
+int function_e(const struct function *f)
+{
+	uint16_t control;
+	int ret;
+
+	if (!f->ats)
+		return 0;
+	ret = config_read(f, f->ats + PCI_ATS_CTRL, &control, sizeof(control));
+	return ret ? ret : !!(control & ATS_CTRL_E);
+}
+
+/**
+ * function_unbind() - take a function from its driver, if it has one
+ * @f: the function
+ */
+int function_unbind(const struct function *f)
+{
+	int ret = 0;
+
+	if (sysfs_there(DEVICES "%s/driver", f->bdf))
+		ret = sysfs_write(f->bdf, DEVICES "%s/driver/unbind", f->bdf);
+	sysfs_write("\n", DEVICES "%s/driver_override", f->bdf);
+	return ret;
+}
+
+/**
+ * function_bind() - give a function to a driver, and to no other
+ * @f: the function
+ * @driver: the driver's name
+ */
+int function_bind(const struct function *f, const char *driver)
+{
+	char bound[64];
+	int ret = function_unbind(f);
+
+	if (!ret)
+		ret = sysfs_write(driver, DEVICES "%s/driver_override", f->bdf);
+	if (!ret)
+		ret = sysfs_write(f->bdf, "/sys/bus/pci/drivers_probe");
+	if (!ret)
+		ret = sysfs_link(bound, sizeof(bound), DEVICES "%s/driver", f->bdf);
+	return ret ? ret : strcmp(bound, driver) ? -ENODEV : 0;
+}
+
+/**
+ * function_group() - the number of a function's IOMMU group
+ * @f: the function
+ */
+int function_group(const struct function *f)
+{
+	char name[16];
+	int ret = sysfs_link(name, sizeof(name), DEVICES "%s/iommu_group", f->bdf);
+
+	return ret ? ret : atoi(name);
+}
+
+/**
+ * vfs_set() - have a PF enable a number of VFs, none of which a driver takes
+ * @slot: the PF's slot
+ * @count: how many; 0 also takes the PF from its driver
+ */
+int vfs_set(unsigned int slot, unsigned int count)
+{
+	struct function pf;
+	char value[16];
+	int ret = function_find(&pf, slot, 0);
+
+	if (ret)
+		return ret;
+	if (!sysfs_there(DEVICES "%s/driver", pf.bdf)) {
+		if (!count)
+			return 0;
+		ret = function_bind(&pf, "pci-pf-stub");
+		if (ret)
+			return ret;
+	}
+	sysfs_write("0", DEVICES "%s/sriov_drivers_autoprobe", pf.bdf);
+	snprintf(value, sizeof(value), "%u", count);
+	ret = sysfs_write(value, DEVICES "%s/sriov_numvfs", pf.bdf);
+	return ret || count ? ret : function_unbind(&pf);
+}

@@ -1,0 +1,742 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a function's ATS goes through. Each step is followed by a look from outside the driver: the E bit in
+ * configuration space, STE.EATS in the stream table, the commands in the SMMU's queue, what the device's ATC holds, and
+ * what user space is told. They have to agree, and to be what the place of the function allows: see usable().
+ *
+ * Lines that begin with "#@" are for bench/facts.py.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "bench.h"
+#include "hw/misc/ats-testdev.h"
+
+/* A buffer of several pages, and single pages that are far apart. */
+#define IOVA 0x10000000UL
+#define BUFFER (16 * PAGE)
+#define FAR_IOVA 0x40000000UL
+#define FAR_STRIDE (2UL << 20)
+#define FAR_PAGES 16
+
+/* Of a transfer, and where in the buffer: both cross pages. */
+#define LENGTH (5 * PAGE)
+#define OFFSET 0x804UL
+
+/* bench/machine.cfg says which function has ATS where. The rest depends on the machine, on the PF and on the quirks. */
+static bool usable(const struct function *f)
+{
+	char machine[64] = "ats";
+
+	kernel_parameter("bench.machine", machine, sizeof(machine));
+	if (strcmp(machine, "ats"))
+		return false;
+	switch (f->slot) {
+	case 4:
+	case 10:
+		return !f->vf;
+	case 5:
+	case 6:
+	case 8:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The invariant. @translating: attached to a domain that translates, so that ATS is on if it can be. */
+static void check(struct __test_metadata *_metadata, const struct function *f, const char *step, bool translating)
+{
+	int expected = translating && usable(f);
+	int e = function_e(f), eats = smmu_eats(f->sid);
+
+	printf("#@ state step=%s bdf=%s e=%d ste_eats=%d\n", step, f->bdf, e, eats);
+	EXPECT_EQ(expected, e) {
+		TH_LOG("%s, %s: the E bit", step, f->bdf);
+	}
+	EXPECT_EQ(expected, eats) {
+		TH_LOG("%s, %s: STE.EATS", step, f->bdf);
+	}
+}
+
+/* What user space is told does not depend on the attachment. */
+static void check_told(struct __test_metadata *_metadata, const struct function *f, int not_supported)
+{
+	printf("#@ state step=told bdf=%s not_supported=%d\n", f->bdf, not_supported);
+	EXPECT_EQ(!usable(f), not_supported) {
+		TH_LOG("%s: IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED", f->bdf);
+	}
+}
+
+/* Memory of which every page is there, and stays where it is. */
+static uint8_t *memory_get(size_t size)
+{
+	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static bool memory_holds(const uint8_t *memory, uint8_t seed, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (memory[i] != pattern(seed, i))
+			return false;
+	return true;
+}
+
+/* Both ways by one kind of request. */
+static void transfer(struct __test_metadata *_metadata, const struct vfio *v, uint8_t *memory, uint64_t iova,
+		     uint32_t write, uint32_t read)
+{
+	testdev_fill(v->bar, 0x5a, LENGTH);
+	EXPECT_EQ(ATS_TESTDEV_OK, testdev_do(v->bar, write, iova + OFFSET, LENGTH));
+	EXPECT_EQ(LENGTH, testdev_get(v->bar, ATS_TESTDEV_DONE));
+	EXPECT_TRUE(memory_holds(memory + OFFSET, 0x5a, LENGTH));
+
+	for (uint32_t i = 0; i < LENGTH; i++)
+		memory[OFFSET + i] = pattern(0xa7, i);
+	EXPECT_EQ(ATS_TESTDEV_OK, testdev_do(v->bar, read, iova + OFFSET, LENGTH));
+	EXPECT_TRUE(testdev_holds(v->bar, 0xa7, LENGTH));
+}
+
+/* The device reaches mapped memory, and by its ATC if and only if ATS is on. */
+static void check_dma(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v, uint8_t *memory,
+		      uint64_t iova, bool ats)
+{
+	transfer(_metadata, v, memory, iova, ATS_TESTDEV_CMD_WRITE, ATS_TESTDEV_CMD_READ);
+	EXPECT_EQ(ats ? ATS_TESTDEV_OK : ATS_TESTDEV_DISABLED,
+		  testdev_do(v->bar, ATS_TESTDEV_CMD_TREQ, iova + OFFSET, LENGTH)) {
+		TH_LOG("%s: the answer to a Translation Request", f->bdf);
+	}
+	if (ats)
+		transfer(_metadata, v, memory, iova, ATS_TESTDEV_CMD_WRITE_ATC, ATS_TESTDEV_CMD_READ_ATC);
+	EXPECT_EQ(ats, testdev_get(v->bar, ATS_TESTDEV_ATC_VALID) > 0);
+}
+
+/* Unmaps the buffer: the ATC is told of it, if there is one, and nobody else is. */
+static void check_unmap(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v)
+{
+	uint32_t before = smmu_cmdq_prod();
+	struct commands seen;
+
+	EXPECT_LE(0, vfio_unmap(v, IOVA, BUFFER));
+	seen = smmu_commands(before, smmu_cmdq_prod(), f->sid);
+	EXPECT_LT(0, seen.tlbi);
+	EXPECT_EQ(usable(f), seen.atc_inv > 0) {
+		TH_LOG("%s: %u invalidations for its ATC", f->bdf, seen.atc_inv);
+	}
+	EXPECT_EQ(0, seen.atc_inv_others);
+	EXPECT_EQ(0, testdev_get(v->bar, ATS_TESTDEV_ATC_VALID));
+}
+
+/* The cost of unmapping a page: TLBI and SYNC, and with ATS another two. */
+static void check_cost(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v, uint8_t *memory)
+{
+	static unsigned int mark;
+	uint32_t before;
+	struct commands seen;
+
+	for (unsigned int i = 0; i < FAR_PAGES; i++)
+		ASSERT_EQ(0, vfio_map(v, memory + i * PAGE, FAR_IOVA + i * FAR_STRIDE, PAGE));
+
+	/* The mark differs in each scenario: each is a process of its own. */
+	mark = mark ? mark + 1 : (unsigned int)getpid() << 4;
+	before = smmu_cmdq_prod();
+	testdev_mark(v->bar, mark);
+	for (unsigned int i = 0; i < FAR_PAGES; i++)
+		EXPECT_LE(0, vfio_unmap(v, FAR_IOVA + i * FAR_STRIDE, PAGE));
+	testdev_mark(v->bar, mark);
+	seen = smmu_commands(before, smmu_cmdq_prod(), f->sid);
+
+	printf("#@ commands mark=%u unmaps=%u total=%u tlbi=%u sync=%u atc_inv=%u\n", mark, FAR_PAGES, seen.total,
+	       seen.tlbi, seen.sync, seen.atc_inv + seen.atc_inv_others);
+	EXPECT_EQ(FAR_PAGES, seen.tlbi);
+	EXPECT_EQ(usable(f) ? FAR_PAGES : 0, seen.atc_inv);
+	EXPECT_EQ(usable(f) ? 2 * FAR_PAGES : FAR_PAGES, seen.sync);
+	EXPECT_EQ((usable(f) ? 4 : 2) * FAR_PAGES, seen.total);
+}
+
+/* ---- one function, in the hands of VFIO */
+
+/**
+ * struct bench - what every scenario begins with and leaves behind
+ * @f: the function
+ * @v: it in the hands of user space
+ * @memory: BUFFER bytes
+ * @log: the kernel's log from here on
+ * @events: how many events the SMMU had recorded
+ */
+struct bench {
+	struct function f;
+	struct vfio v;
+	uint8_t *memory;
+	int log;
+	uint32_t events;
+};
+
+static void bench_begin(struct __test_metadata *_metadata, struct bench *b, unsigned int slot, unsigned int vf)
+{
+	b->v = (struct vfio)VFIO_NONE;
+	b->log = log_open();
+	ASSERT_LE(0, b->log);
+	ASSERT_EQ(0, smmu_open());
+	b->events = smmu_events();
+	b->memory = memory_get(BUFFER);
+	ASSERT_NE(NULL, b->memory);
+	if (vf)
+		ASSERT_EQ(0, vfs_set(slot, vf));
+	ASSERT_EQ(0, function_find(&b->f, slot, vf));
+}
+
+static void bench_end(struct __test_metadata *_metadata, struct bench *b)
+{
+	vfio_close(&b->v);
+	if (b->f.bdf[0])
+		function_unbind(&b->f);
+	if (b->f.vf)
+		EXPECT_EQ(0, vfs_set(b->f.slot, 0));
+	munmap(b->memory, BUFFER);
+	EXPECT_EQ(b->events, smmu_events()) {
+		TH_LOG("the SMMU has recorded events");
+	}
+	EXPECT_EQ(0, log_scan(b->log)) {
+		TH_LOG("the kernel complained, or its log could not be read");
+	}
+	close(b->log);
+}
+
+FIXTURE(function) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(function) {
+	unsigned int slot, vf;
+};
+
+FIXTURE_VARIANT_ADD(function, vf_off_off) { .slot = 2, .vf = 1 };
+FIXTURE_VARIANT_ADD(function, vf_off_on) { .slot = 3, .vf = 1 };
+FIXTURE_VARIANT_ADD(function, vf_on_off) { .slot = 4, .vf = 1 };
+FIXTURE_VARIANT_ADD(function, vf_on_on) { .slot = 5, .vf = 1 };
+FIXTURE_VARIANT_ADD(function, plain_on) { .slot = 6 };
+FIXTURE_VARIANT_ADD(function, plain_off) { .slot = 7 };
+
+FIXTURE_SETUP(function)
+{
+	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+	check(_metadata, &self->b.f, "default", true);
+}
+
+FIXTURE_TEARDOWN(function)
+{
+	bench_end(_metadata, &self->b);
+}
+
+static void type1_cycle(struct __test_metadata *_metadata, struct bench *b)
+{
+	ASSERT_EQ(0, vfio_claim(&b->v, &b->f));
+	check(_metadata, &b->f, "blocked", false);
+	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
+	check(_metadata, &b->f, "attached", true);
+	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
+	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
+	check_unmap(_metadata, &b->f, &b->v);
+	vfio_close(&b->v);
+	check(_metadata, &b->f, "released", true);
+}
+
+TEST_F(function, vfio_type1_twice)
+{
+	type1_cycle(_metadata, &self->b);
+	type1_cycle(_metadata, &self->b);
+}
+
+static void iommufd_cycle(struct __test_metadata *_metadata, struct bench *b)
+{
+	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
+	check(_metadata, &b->f, "blocked", false);
+	ASSERT_EQ(0, iommufd_attach(&b->v, b->v.ioas));
+	check(_metadata, &b->f, "attached", true);
+	check_told(_metadata, &b->f, iommufd_not_supported(&b->v));
+	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
+	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
+	check_unmap(_metadata, &b->f, &b->v);
+	ASSERT_EQ(0, iommufd_detach(&b->v));
+	check(_metadata, &b->f, "detached", false);
+	vfio_close(&b->v);
+	check(_metadata, &b->f, "released", true);
+}
+
+TEST_F(function, iommufd_twice)
+{
+	iommufd_cycle(_metadata, &self->b);
+	iommufd_cycle(_metadata, &self->b);
+}
+
+TEST_F(function, unmap_costs_of_vfio_type1)
+{
+	ASSERT_EQ(0, vfio_attach(&self->b.v, &self->b.f, NULL));
+	check_cost(_metadata, &self->b.f, &self->b.v, self->b.memory);
+}
+
+TEST_F(function, unmap_costs_of_iommufd)
+{
+	ASSERT_EQ(0, iommufd_claim(&self->b.v, &self->b.f, NULL));
+	ASSERT_EQ(0, iommufd_attach(&self->b.v, self->b.v.ioas));
+	check_cost(_metadata, &self->b.f, &self->b.v, self->b.memory);
+}
+
+TEST_F(function, user_space_is_told)
+{
+	check_told(_metadata, &self->b.f, capability_not_supported(&self->b.f));
+	check(_metadata, &self->b.f, "released", true);
+}
+
+static int set_type(const struct function *f, const char *type)
+{
+	return sysfs_write(type, "/sys/kernel/iommu_groups/%d/type", function_group(f));
+}
+
+TEST_F(function, identity_and_back)
+{
+	ASSERT_EQ(0, function_unbind(&self->b.f));
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, set_type(&self->b.f, "identity"));
+		check(_metadata, &self->b.f, "identity", false);
+		ASSERT_EQ(0, set_type(&self->b.f, "DMA"));
+		check(_metadata, &self->b.f, "default", true);
+	}
+}
+
+TEST_F(function, unbind_and_rebind)
+{
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, function_unbind(&self->b.f));
+		check(_metadata, &self->b.f, "unbound", true);
+		ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+		check(_metadata, &self->b.f, "bound", true);
+	}
+}
+
+TEST_F(function, flr_while_attached)
+{
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
+	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
+	for (int i = 0; i < 2; i++) {
+		check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
+		ASSERT_EQ(0, vfio_reset(&b->v));
+		check(_metadata, &b->f, "reset", true);
+		EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_ATC_VALID));
+	}
+	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
+	check_unmap(_metadata, &b->f, &b->v);
+}
+
+/* ---- nested translation: this process is the VMM and the guest's driver in one */
+
+#define GUEST_SID 0x42
+#define GUEST_RAM 0x40000000UL
+#define GUEST_RAM_SIZE (2UL << 20)
+/* Within the guest's RAM: its CD, its only translation table, its buffer. */
+#define GUEST_CD 0UL
+#define GUEST_TABLE PAGE
+#define GUEST_BUFFER (16 * PAGE)
+
+/* CD: 4K granule, 39 bits, walks in write-back memory, AA64, A, R, no second table, valid. */
+static void guest_tables(uint64_t *ram)
+{
+	uint64_t *cd = ram + GUEST_CD / 8;
+
+	cd[0] = 25 | 1 << 8 | 1 << 10 | 3 << 12 | 1ULL << 30 | 1ULL << 31 | 4ULL << 32 | 1ULL << 41 | 1ULL << 45 |
+		1ULL << 46 | 1ULL << 47 | 1ULL << 48;
+	cd[1] = GUEST_RAM + GUEST_TABLE;
+	cd[3] = 0xff;
+	/* The first GiB of its addresses is the GiB that its RAM is in: a block, AF, inner shareable, unprivileged. */
+	ram[GUEST_TABLE / 8] = GUEST_RAM | 1 << 10 | 3 << 8 | 1 << 6 | 1;
+}
+
+static int nested_attach(struct vfio *v, bool eats, uint32_t *viommu)
+{
+	struct iommu_hwpt_alloc parent = {
+		.size = sizeof(parent), .flags = IOMMU_HWPT_ALLOC_NEST_PARENT, .dev_id = v->dev_id, .pt_id = v->ioas,
+	};
+	struct iommu_viommu_alloc alloc = {
+		.size = sizeof(alloc), .type = IOMMU_VIOMMU_TYPE_ARM_SMMUV3, .dev_id = v->dev_id,
+	};
+	struct iommu_vdevice_alloc vdevice = { .size = sizeof(vdevice), .dev_id = v->dev_id, .virt_id = GUEST_SID };
+	/* V, Config stage 1, the CD; CD reads in write-back memory, EATS */
+	struct iommu_hwpt_arm_smmuv3 ste = {
+		.ste = { 1 | 5 << 1 | (GUEST_RAM + GUEST_CD), 1 << 2 | 1 << 4 | 3 << 6 | (uint64_t)eats << 28 },
+	};
+	struct iommu_hwpt_alloc nested = {
+		.size = sizeof(nested), .dev_id = v->dev_id, .data_type = IOMMU_HWPT_DATA_ARM_SMMUV3,
+		.data_len = sizeof(ste), .data_uptr = (uintptr_t)&ste,
+	};
+
+	if (ioctl(v->iommufd, IOMMU_HWPT_ALLOC, &parent))
+		return -errno;
+	alloc.hwpt_id = parent.out_hwpt_id;
+	if (ioctl(v->iommufd, IOMMU_VIOMMU_ALLOC, &alloc))
+		return -errno;
+	vdevice.viommu_id = alloc.out_viommu_id;
+	if (ioctl(v->iommufd, IOMMU_VDEVICE_ALLOC, &vdevice))
+		return -errno;
+	nested.pt_id = alloc.out_viommu_id;
+	if (ioctl(v->iommufd, IOMMU_HWPT_ALLOC, &nested))
+		return -errno;
+	*viommu = alloc.out_viommu_id;
+	return iommufd_attach(v, nested.out_hwpt_id);
+}
+
+/* The guest's CMD_ATC_INV for all that it knows of the function. */
+static int guest_atc_inv(const struct vfio *v, uint32_t viommu)
+{
+	struct iommu_viommu_arm_smmuv3_invalidate command = { .cmd = { 0x40 | (uint64_t)GUEST_SID << 32, 52 } };
+	struct iommu_hwpt_invalidate invalidate = {
+		.size = sizeof(invalidate), .hwpt_id = viommu, .data_uptr = (uintptr_t)&command,
+		.data_type = IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3, .entry_len = sizeof(command), .entry_num = 1,
+	};
+
+	return ioctl(v->iommufd, IOMMU_HWPT_INVALIDATE, &invalidate) ? -errno : 0;
+}
+
+static void nested(struct __test_metadata *_metadata, struct bench *b, bool eats)
+{
+	uint8_t *ram = memory_get(GUEST_RAM_SIZE);
+	bool ats = eats && usable(&b->f);
+	struct commands seen;
+	uint32_t viommu = 0, before;
+
+	ASSERT_NE(NULL, ram);
+	guest_tables((uint64_t *)ram);
+	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
+	ASSERT_EQ(0, vfio_map(&b->v, ram, GUEST_RAM, GUEST_RAM_SIZE));
+	ASSERT_EQ(0, nested_attach(&b->v, eats, &viommu));
+	check(_metadata, &b->f, eats ? "nested-eats" : "nested", eats);
+	check_told(_metadata, &b->f, iommufd_not_supported(&b->v));
+	check_dma(_metadata, &b->f, &b->v, ram + GUEST_BUFFER, GUEST_BUFFER, ats);
+
+	before = smmu_cmdq_prod();
+	EXPECT_EQ(usable(&b->f) ? 0 : -EIO, guest_atc_inv(&b->v, viommu));
+	seen = smmu_commands(before, smmu_cmdq_prod(), b->f.sid);
+	EXPECT_EQ(usable(&b->f), seen.atc_inv) {
+		TH_LOG("%s: the guest's ATC_INV in the host's queue", b->f.bdf);
+	}
+	EXPECT_EQ(0, seen.atc_inv_others);
+	EXPECT_EQ(ats, testdev_get(b->v.bar, ATS_TESTDEV_INVS));
+	EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_ATC_VALID));
+
+	ASSERT_EQ(0, iommufd_detach(&b->v));
+	check(_metadata, &b->f, "detached", false);
+	vfio_close(&b->v);
+	check(_metadata, &b->f, "released", true);
+	munmap(ram, GUEST_RAM_SIZE);
+}
+
+TEST_F(function, nested_with_the_guests_eats)
+{
+	nested(_metadata, &self->b, true);
+}
+
+TEST_F(function, nested_without_the_guests_eats)
+{
+	nested(_metadata, &self->b, false);
+}
+
+/* ---- VFs come and go */
+
+FIXTURE(sriov) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(sriov) {
+	unsigned int slot, vfs;
+};
+
+FIXTURE_VARIANT_ADD(sriov, off_off) { .slot = 2, .vfs = 1 };
+FIXTURE_VARIANT_ADD(sriov, off_on) { .slot = 3, .vfs = 1 };
+FIXTURE_VARIANT_ADD(sriov, on_off) { .slot = 4, .vfs = 1 };
+FIXTURE_VARIANT_ADD(sriov, on_on) { .slot = 5, .vfs = 8 };
+
+FIXTURE_SETUP(sriov)
+{
+	bench_begin(_metadata, &self->b, variant->slot, 0);
+}
+
+FIXTURE_TEARDOWN(sriov)
+{
+	vfs_set(variant->slot, 0);
+	bench_end(_metadata, &self->b);
+}
+
+TEST_F(sriov, numvfs_up_and_down)
+{
+	struct function vf;
+
+	for (unsigned int count = 1; count <= variant->vfs; count++) {
+		ASSERT_EQ(0, vfs_set(variant->slot, count));
+		check(_metadata, &self->b.f, "pf", true);
+		for (unsigned int i = 1; i <= count; i++) {
+			ASSERT_EQ(0, function_find(&vf, variant->slot, i));
+			check(_metadata, &vf, "vf", true);
+		}
+		ASSERT_EQ(0, vfs_set(variant->slot, 0));
+		check(_metadata, &self->b.f, "pf", true);
+	}
+}
+
+/* ---- plugged and unplugged */
+
+FIXTURE(hotplug) {
+	struct bench b;
+};
+
+FIXTURE_SETUP(hotplug)
+{
+	bench_begin(_metadata, &self->b, 6, 0);
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+}
+
+FIXTURE_TEARDOWN(hotplug)
+{
+	bench_end(_metadata, &self->b);
+}
+
+/* The kernel asks VFIO for the function, and waits: so this is done by another process. */
+static pid_t power_off(struct vfio *v)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	vfio_close(v);
+	_exit(sysfs_write("0", "/sys/bus/pci/slots/6/power") ? 1 : 0);
+}
+
+static bool wait_until(bool there, const char *bdf)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (sysfs_there("/sys/bus/pci/devices/%s/iommu_group", bdf) == there)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+TEST_F(hotplug, unplug_while_attached_and_replug)
+{
+	struct bench *b = &self->b;
+	struct pollfd request = { .events = POLLIN };
+	char answer[256];
+	int status = -1;
+	pid_t pid;
+
+	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
+	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
+	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
+	request.fd = vfio_removal_eventfd(&b->v);
+	ASSERT_LE(0, request.fd);
+	pid = power_off(&b->v);
+	ASSERT_LT(0, pid);
+	EXPECT_EQ(1, poll(&request, 1, 10000)) {
+		TH_LOG("nobody asked for the device");
+	}
+	close(request.fd);
+	vfio_close(&b->v);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	ASSERT_TRUE(wait_until(false, b->f.bdf));
+	EXPECT_EQ(0, smmu_eats(b->f.sid));
+
+	ASSERT_EQ(0, host_request("device_add ats-testdev,id=hot,bus=rp6,addr=0x0.0x0,ats=on", answer, sizeof(answer)));
+	ASSERT_STREQ("ok", answer);
+	ASSERT_TRUE(wait_until(true, b->f.bdf));
+	ASSERT_EQ(0, function_find(&b->f, 6, 0));
+	check(_metadata, &b->f, "plugged", true);
+	ASSERT_EQ(0, function_bind(&b->f, "vfio-pci"));
+	type1_cycle(_metadata, b);
+}
+
+/* ---- functions that a quirk forbids ATS */
+
+FIXTURE(quirked) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(quirked) {
+	unsigned int slot, vf;
+};
+
+FIXTURE_VARIANT_ADD(quirked, function) { .slot = 9 };
+FIXTURE_VARIANT_ADD(quirked, vf) { .slot = 10, .vf = 1 };
+FIXTURE_VARIANT_ADD(quirked, pf) { .slot = 11 };
+FIXTURE_VARIANT_ADD(quirked, vf_of_pf) { .slot = 11, .vf = 1 };
+
+FIXTURE_SETUP(quirked)
+{
+	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+}
+
+FIXTURE_TEARDOWN(quirked)
+{
+	bench_end(_metadata, &self->b);
+}
+
+/* As if it had just been plugged: a VF by its PF, any other by the bus. */
+static int add_again(struct function *f)
+{
+	int ret;
+
+	if (f->vf) {
+		ret = vfs_set(f->slot, 0);
+		if (!ret)
+			ret = vfs_set(f->slot, f->vf);
+	} else {
+		ret = sysfs_write("1", "/sys/bus/pci/devices/%s/remove", f->bdf);
+		if (!ret)
+			ret = sysfs_write("1", "/sys/bus/pci/rescan");
+	}
+	return ret ? ret : function_find(f, f->slot, f->vf);
+}
+
+TEST_F(quirked, e_bit_stays_clear)
+{
+	struct bench *b = &self->b;
+
+	check(_metadata, &b->f, "boot", true);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, function_bind(&b->f, "vfio-pci"));
+		type1_cycle(_metadata, b);
+		check_told(_metadata, &b->f, capability_not_supported(&b->f));
+		ASSERT_EQ(0, function_unbind(&b->f));
+		ASSERT_EQ(0, add_again(&b->f));
+		check(_metadata, &b->f, "added", true);
+	}
+}
+
+/* ---- two functions in one domain */
+
+FIXTURE(two) {
+	struct bench b;
+	struct function other;
+	struct vfio other_v;
+};
+
+FIXTURE_VARIANT(two) {
+	unsigned int slot, vf;
+};
+
+/* Each beside the plain function that has ATS. */
+FIXTURE_VARIANT_ADD(two, plain_off) { .slot = 7 };
+FIXTURE_VARIANT_ADD(two, vf_off_on) { .slot = 3, .vf = 1 };
+FIXTURE_VARIANT_ADD(two, vf_on_on) { .slot = 5, .vf = 1 };
+
+FIXTURE_SETUP(two)
+{
+	self->other_v = (struct vfio)VFIO_NONE;
+	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+	ASSERT_EQ(0, function_find(&self->other, 6, 0));
+	ASSERT_EQ(0, function_bind(&self->other, "vfio-pci"));
+}
+
+FIXTURE_TEARDOWN(two)
+{
+	vfio_close(&self->other_v);
+	function_unbind(&self->other);
+	bench_end(_metadata, &self->b);
+}
+
+/* Each that has an ATC is told once, and the other is not. */
+static void check_both(struct __test_metadata *_metadata, const struct vfio *v, const struct function *f,
+		       const struct function *other, uint8_t *memory)
+{
+	uint32_t before, after;
+
+	check(_metadata, f, "attached", true);
+	check(_metadata, other, "attached", true);
+	ASSERT_EQ(0, vfio_map(v, memory, FAR_IOVA, PAGE));
+	before = smmu_cmdq_prod();
+	EXPECT_LE(0, vfio_unmap(v, FAR_IOVA, PAGE));
+	after = smmu_cmdq_prod();
+	EXPECT_EQ(usable(f), smmu_commands(before, after, f->sid).atc_inv);
+	EXPECT_EQ(usable(other), smmu_commands(before, after, other->sid).atc_inv);
+	EXPECT_EQ(1, smmu_commands(before, after, f->sid).tlbi);
+}
+
+TEST_F(two, in_a_container)
+{
+	ASSERT_EQ(0, vfio_attach(&self->b.v, &self->b.f, NULL));
+	ASSERT_EQ(0, vfio_attach(&self->other_v, &self->other, &self->b.v));
+	check_both(_metadata, &self->b.v, &self->b.f, &self->other, self->b.memory);
+}
+
+TEST_F(two, in_an_ioas)
+{
+	ASSERT_EQ(0, iommufd_claim(&self->b.v, &self->b.f, NULL));
+	ASSERT_EQ(0, iommufd_attach(&self->b.v, self->b.v.ioas));
+	ASSERT_EQ(0, iommufd_claim(&self->other_v, &self->other, &self->b.v));
+	ASSERT_EQ(0, iommufd_attach(&self->other_v, self->b.v.ioas));
+	check_both(_metadata, &self->b.v, &self->b.f, &self->other, self->b.memory);
+}
+
+/* ---- what is left in an ATC */
+
+FIXTURE(stale) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(stale) {
+	unsigned int slot, vf;
+	bool deaf;
+};
+
+FIXTURE_VARIANT_ADD(stale, plain_on) { .slot = 6 };
+FIXTURE_VARIANT_ADD(stale, vf_on_on) { .slot = 5, .vf = 1 };
+/* The control: this one ignores invalidations, and that has to be seen. */
+FIXTURE_VARIANT_ADD(stale, ignores_invalidations) { .slot = 8, .deaf = true };
+
+FIXTURE_SETUP(stale)
+{
+	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+}
+
+FIXTURE_TEARDOWN(stale)
+{
+	bench_end(_metadata, &self->b);
+}
+
+TEST_F(stale, write_after_unmap)
+{
+	struct bench *b = &self->b;
+	bool lands = variant->deaf && usable(&b->f);
+	uint32_t missed = usable(&b->f) ? ATS_TESTDEV_MISS : ATS_TESTDEV_DISABLED;
+
+	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
+	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
+	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
+	memset(b->memory, 0, BUFFER);
+	EXPECT_LE(0, vfio_unmap(&b->v, IOVA, BUFFER));
+
+	/* From here on the memory is nobody's but ours. */
+	testdev_fill(b->v.bar, 0x5a, LENGTH);
+	EXPECT_EQ(lands ? ATS_TESTDEV_OK : missed,
+		  testdev_do(b->v.bar, ATS_TESTDEV_CMD_WRITE_ATC, IOVA + OFFSET, LENGTH));
+	EXPECT_EQ(lands, memory_holds(b->memory + OFFSET, 0x5a, LENGTH));
+	if (!lands)
+		for (size_t i = 0; i < BUFFER; i++)
+			ASSERT_EQ(0, b->memory[i]);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The SMMU from outside its driver: its registers, its command queue and its stream table are read through /dev/mem,
+ * as a debugger would. See IHI 0070 for the layouts.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define DRIVER "/sys/bus/platform/drivers/arm-smmu-v3"
+
+#define STRTAB_BASE 0x80
+#define STRTAB_BASE_CFG 0x88
+#define CMDQ_BASE 0x90
+#define CMDQ_PROD 0x98
+#define EVENTQ_PROD 0x100a8
+
+#define ADDR_MASK 0x000fffffffffffc0ULL
+
+#define CMD_TLBI_FIRST 0x10
+#define CMD_TLBI_LAST 0x30
+#define CMD_ATC_INV 0x40
+#define CMD_SYNC 0x46
+
+#define STE_WORDS 8
+
+static volatile uint8_t *regs;
+static int mem = -1;
+
+static uint32_t reg32(unsigned int offset)
+{
+	return *(volatile uint32_t *)(regs + offset);
+}
+
+static uint64_t reg64(unsigned int offset)
+{
+	return *(volatile uint64_t *)(regs + offset);
+}
+
+static int ram_read(uint64_t address, void *to, size_t size)
+{
+	return pread(mem, to, size, address) == (ssize_t)size ? 0 : -EIO;
+}
+
+/**
+ * smmu_open() - find the SMMU that the driver is bound to, once
+ *
+ * Return: 0, or -errno when there is none or /dev/mem cannot be used.
+ */
+int smmu_open(void)
+{
+	unsigned long base = 0;
+	struct dirent *entry;
+	DIR *driver;
+	void *map;
+	int fd;
+
+	if (regs)
+		return 0;
+	driver = opendir(DRIVER);
+	if (!driver)
+		return -errno;
+	while ((entry = readdir(driver)))
+		if (sscanf(entry->d_name, "%lx.", &base) == 1 && base)
+			break;
+	closedir(driver);
+	if (!base)
+		return -ENODEV;
+
+	/* Device memory is mapped, and uncached; RAM is read. */
+	fd = open("/dev/mem", O_RDONLY | O_SYNC | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	map = mmap(NULL, 0x20000, PROT_READ, MAP_SHARED, fd, base);
+	close(fd);
+	if (map == MAP_FAILED)
+		return -errno;
+	mem = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+	if (mem < 0) {
+		munmap(map, 0x20000);
+		return -errno;
+	}
+	regs = map;
+	return 0;
+}
+
+/**
+ * smmu_cmdq_prod() - how far the driver has got in the command queue
+ *
+ * Return: the PROD register, to be handed to smmu_commands().
+ */
+uint32_t smmu_cmdq_prod(void)
+{
+	return reg32(CMDQ_PROD);
+}
+
+/**
+ * smmu_events() - how many events the SMMU has recorded
+ *
+ * Return: the PROD register of the event queue; it changes with each event.
+ */
+uint32_t smmu_events(void)
+{
+	return reg32(EVENTQ_PROD);
+}
+
+/**
+ * smmu_commands() - count the commands between two looks at the queue
+ * @from: smmu_cmdq_prod() before
+ * @to: smmu_cmdq_prod() after; at most one round of the queue later
+ * @sid: the function whose invalidations are told apart
+ */
+struct commands smmu_commands(uint32_t from, uint32_t to, uint32_t sid)
+{
+	uint64_t base = reg64(CMDQ_BASE);
+	unsigned int shift = base & 0x1f;
+	uint32_t wrap = (2U << shift) - 1;
+	struct commands seen = {};
+	uint64_t command[2];
+
+	for (; (from & wrap) != (to & wrap); from++) {
+		uint32_t index = from & ((1U << shift) - 1);
+		uint8_t opcode;
+
+		seen.total++;
+		if (ram_read((base & ADDR_MASK) + index * sizeof(command), command, sizeof(command)))
+			continue;
+		opcode = command[0] & 0xff;
+		if (opcode >= CMD_TLBI_FIRST && opcode <= CMD_TLBI_LAST)
+			seen.tlbi++;
+		else if (opcode == CMD_SYNC)
+			seen.sync++;
+		else if (opcode == CMD_ATC_INV && command[0] >> 32 == sid)
+			seen.atc_inv++;
+		else if (opcode == CMD_ATC_INV)
+			seen.atc_inv_others++;
+	}
+	return seen;
+}
+
+/**
+ * smmu_eats() - STE.EATS of a function
+ * @sid: its StreamID
+ *
+ * Return: the field, 0 also where there is no valid STE; -errno when the stream table cannot be read.
+ */
+int smmu_eats(uint32_t sid)
+{
+	uint32_t cfg = reg32(STRTAB_BASE_CFG);
+	uint64_t address = reg64(STRTAB_BASE) & ADDR_MASK;
+	unsigned int split = cfg >> 6 & 0x1f;
+	uint64_t ste[STE_WORDS], l1;
+
+	if ((cfg >> 16 & 3) == 1) {
+		if (ram_read(address + (sid >> split) * sizeof(l1), &l1, sizeof(l1)))
+			return -EIO;
+		if (!(l1 & 0x1f))
+			return 0;
+		address = l1 & ADDR_MASK;
+		sid &= (1U << split) - 1;
+	}
+	if (ram_read(address + sid * sizeof(ste), ste, sizeof(ste)))
+		return -EIO;
+	/* V, and Config with a stage: else the field is ignored */
+	if (!(ste[0] & 1) || !(ste[0] >> 3 & 1) || !(ste[0] >> 1 & 3))
+		return 0;
+	return ste[1] >> 28 & 3;
+}

@@ -1,0 +1,933 @@
+/*
+ * PCIe test endpoint with Address Translation Services
+ *
+ * A PCIe function with an ATS Capability, an Address Translation Cache (ATC)
+ * and a DMA engine that guest software drives one request at a time. It is
+ * made for the tests of IOMMU models and of IOMMU drivers, and shows them what
+ * a real device with an ATC would: that it uses what it has cached until it is
+ * told not to. It can be a plain function, an SR-IOV PF or a VF.
+ *
+ * The registers are described in hw/misc/ats-testdev.h. Section numbers in the
+ * comments are those of the PCI Express Base Specification, revision 6.0.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bitops.h"
+#include "qemu/host-utils.h"
+#include "qemu/module.h"
+#include "qapi/error.h"
+#include "hw/misc/ats-testdev.h"
+#include "hw/pci/pci_bus.h"
+#include "hw/pci/pci_device.h"
+#include "hw/pci/pcie.h"
+#include "hw/pci/pcie_sriov.h"
+#include "hw/qdev-properties.h"
+#include "hw/resettable.h"
+#include "migration/vmstate.h"
+#include "qom/object.h"
+#include "system/memory.h"
+#include "trace.h"
+
+#define TYPE_ATS_TESTDEV "ats-testdev"
+OBJECT_DECLARE_SIMPLE_TYPE(ATSTestDev, ATS_TESTDEV)
+
+#define ATS_TESTDEV_BAR             0
+#define ATS_TESTDEV_MAX_ATC_SIZE    4096
+#define ATS_TESTDEV_MAX_INV_DEPTH   31
+
+/* A Memory Request does not cross a 4-KB boundary (section 2.2.7) */
+#define ATS_TESTDEV_CHUNK           0x1000
+
+/* STU 0: the least there is (section 10.5.1.3) */
+#define ATS_TESTDEV_MIN_UNIT        (1ULL << PCI_ATS_MIN_STU)
+
+/* Units that the longest range of a Translation Request can touch */
+#define ATS_TESTDEV_MAX_UNITS (ATS_TESTDEV_BUF_SIZE / ATS_TESTDEV_MIN_UNIT + 1)
+
+/**
+ * ATSTestDevATCEntry: a translation that the ATC holds
+ * @valid: whether there is one in this slot.
+ * @iova: first untranslated address, a multiple of the size.
+ * @pa: the translated address of @iova.
+ * @mask: the size, which is a power of two, minus one.
+ * @perm: what the R and W fields of the completion allow.
+ */
+typedef struct ATSTestDevATCEntry {
+    bool valid;
+    hwaddr iova;
+    hwaddr pa;
+    hwaddr mask;
+    IOMMUAccessFlags perm;
+} ATSTestDevATCEntry;
+
+/**
+ * ATSTestDevRegs: what the registers show; all zero after a reset
+ */
+typedef struct ATSTestDevRegs {
+    uint64_t addr;
+    uint32_t len;
+    uint32_t status;
+    uint32_t done;
+
+    uint64_t pa;
+    uint32_t perm;
+    uint32_t shift;
+
+    uint32_t treqs;
+    uint32_t invs;
+    uint32_t invs_ur;
+    uint32_t translated;
+
+    uint64_t inv_first;
+    uint64_t inv_last;
+} ATSTestDevRegs;
+
+struct ATSTestDev {
+    PCIDevice parent_obj;
+
+    MemoryRegion bar;
+    MemoryRegion regs_mr;
+    MemoryRegion buf_mr;
+
+    /* Where Invalidate Requests arrive */
+    IOMMUNotifier notifier;
+    bool notifier_registered;
+
+    ATSTestDevATCEntry *atc;
+    uint32_t atc_next;
+
+    ATSTestDevRegs r;
+    uint8_t buf[ATS_TESTDEV_BUF_SIZE];
+
+    /* Properties */
+    bool ats;
+    bool page_aligned;
+    bool ignore_inv;
+    uint8_t inv_queue_depth;
+    uint8_t revision_id;
+    uint16_t vendor_id;
+    uint16_t device_id;
+    uint32_t atc_size;
+};
+
+/*
+ * Bus Master Enable. is_master alone will not do, as a reset clears the bit in
+ * the Command Register but not what the PCI core remembers of it.
+ */
+static bool ats_testdev_is_master(ATSTestDev *d)
+{
+    PCIDevice *p = PCI_DEVICE(d);
+
+    return p->is_master &&
+           (pci_get_word(p->config + PCI_COMMAND) & PCI_COMMAND_MASTER);
+}
+
+/*
+ * The Smallest Translation Unit in force. That of a VF is hardwired to zero,
+ * and the value of its PF applies, whatever type of device that is (section
+ * 10.5.1.3).
+ */
+static unsigned ats_testdev_stu(ATSTestDev *d)
+{
+    PCIDevice *p = PCI_DEVICE(d);
+
+    if (!p->exp.ats_cap) {
+        return 0;
+    }
+    if (pci_is_vf(p)) {
+        p = pcie_sriov_get_pf(p);
+        if (!p || !p->exp.ats_cap) {
+            return 0;
+        }
+    }
+    return PCI_ATS_CTRL_STU(pci_get_word(p->config + p->exp.ats_cap +
+                                         PCI_ATS_CTRL));
+}
+
+static hwaddr ats_testdev_unit_mask(ATSTestDev *d)
+{
+    return (ATS_TESTDEV_MIN_UNIT << ats_testdev_stu(d)) - 1;
+}
+
+static ATSTestDevATCEntry *ats_testdev_atc_find(ATSTestDev *d, hwaddr addr)
+{
+    for (uint32_t i = 0; i < d->atc_size; i++) {
+        ATSTestDevATCEntry *e = &d->atc[i];
+
+        if (e->valid && (addr & ~e->mask) == e->iova) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+/* Drop what overlaps with @first..@last. Returns how many entries that were. */
+static uint32_t ats_testdev_atc_drop(ATSTestDev *d, hwaddr first, hwaddr last)
+{
+    uint32_t dropped = 0;
+
+    for (uint32_t i = 0; i < d->atc_size; i++) {
+        ATSTestDevATCEntry *e = &d->atc[i];
+
+        if (e->valid && e->iova <= last && (e->iova | e->mask) >= first) {
+            e->valid = false;
+            dropped++;
+        }
+    }
+    return dropped;
+}
+
+static void ats_testdev_atc_flush(ATSTestDev *d)
+{
+    ats_testdev_atc_drop(d, 0, HWADDR_MAX);
+    d->atc_next = 0;
+}
+
+/*
+ * The new entry takes the place of any for the same addresses. It goes to the
+ * next free slot, or else to the one whose turn it is.
+ */
+static void ats_testdev_atc_insert(ATSTestDev *d, hwaddr iova, hwaddr pa,
+                                   hwaddr mask, IOMMUAccessFlags perm)
+{
+    uint32_t slot = d->atc_next;
+
+    ats_testdev_atc_drop(d, iova, iova | mask);
+    for (uint32_t i = 0; i < d->atc_size; i++) {
+        uint32_t candidate = (d->atc_next + i) % d->atc_size;
+
+        if (!d->atc[candidate].valid) {
+            slot = candidate;
+            break;
+        }
+    }
+
+    d->atc[slot] = (ATSTestDevATCEntry) {
+        .valid = true,
+        .iova = iova,
+        .pa = pa,
+        .mask = mask,
+        .perm = perm,
+    };
+    d->atc_next = (slot + 1) % d->atc_size;
+}
+
+static uint32_t ats_testdev_atc_count(ATSTestDev *d)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < d->atc_size; i++) {
+        count += d->atc[i].valid;
+    }
+    return count;
+}
+
+/*
+ * An Invalidate Request (section 10.3.1). It is complete on return: there are
+ * no requests in flight that it would have to wait for (section 10.3.3).
+ */
+static void ats_testdev_invalidate(IOMMUNotifier *n, IOMMUTLBEntry *iotlb)
+{
+    ATSTestDev *d = container_of(n, ATSTestDev, notifier);
+    PCIDevice *p = PCI_DEVICE(d);
+    uint16_t bdf = pci_get_bdf(p);
+    hwaddr unit_mask = ats_testdev_unit_mask(d);
+    hwaddr first = iotlb->iova;
+    hwaddr last = first + iotlb->addr_mask;
+    bool enabled = pcie_ats_enabled(p);
+    uint32_t dropped = 0;
+
+    if (last < first) {
+        last = HWADDR_MAX;
+    }
+
+    d->r.inv_first = first;
+    d->r.inv_last = last;
+
+    if (!enabled) {
+        /* An Unsupported Request; there is nothing in the ATC anyway */
+        d->r.invs_ur++;
+    } else {
+        d->r.invs++;
+        if (!d->ignore_inv) {
+            dropped = ats_testdev_atc_drop(d, first & ~unit_mask,
+                                           last | unit_mask);
+        }
+    }
+    trace_ats_testdev_inv(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
+                          first, last, enabled, dropped);
+}
+
+/*
+ * To hear of Invalidate Requests while E is clear, too, the notifier is there
+ * for as long as the function is, from its first reset on: the IOMMU can be
+ * created after the function is realized, but not after that. To have no IOMMU
+ * or one without ATS is fine; then there are no Invalidate Requests.
+ */
+static void ats_testdev_register_notifier(ATSTestDev *d)
+{
+    PCIDevice *p = PCI_DEVICE(d);
+    uint16_t bdf = pci_get_bdf(p);
+    int ret;
+
+    if (!p->exp.ats_cap || d->notifier_registered) {
+        return;
+    }
+
+    ret = pci_iommu_init_iotlb_notifier(p, &d->notifier,
+                                        ats_testdev_invalidate, d);
+    if (!ret) {
+        ret = pci_iommu_register_iotlb_notifier(p, PCI_NO_PASID, &d->notifier);
+    }
+    d->notifier_registered = !ret;
+    trace_ats_testdev_notifier(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
+                               ret);
+}
+
+static void ats_testdev_unregister_notifier(ATSTestDev *d)
+{
+    if (d->notifier_registered) {
+        pci_iommu_unregister_iotlb_notifier(PCI_DEVICE(d), PCI_NO_PASID,
+                                            &d->notifier);
+        d->notifier_registered = false;
+    }
+}
+
+/* Whether ADDR and LEN make sense for a command that takes a range */
+static bool ats_testdev_range_ok(ATSTestDev *d)
+{
+    return d->r.len >= 1 && d->r.len <= ATS_TESTDEV_BUF_SIZE &&
+           d->r.addr <= UINT64_MAX - (d->r.len - 1);
+}
+
+/* Show what @mask and @perm say of ADDR, which goes to @pa */
+static void ats_testdev_show(ATSTestDev *d, hwaddr pa, hwaddr mask,
+                             IOMMUAccessFlags perm)
+{
+    d->r.pa = pa;
+    d->r.perm = (perm & IOMMU_RO ? ATS_TESTDEV_PERM_R : 0) |
+                (perm & IOMMU_WO ? ATS_TESTDEV_PERM_W : 0);
+    d->r.shift = ctz64(~mask);
+}
+
+static void ats_testdev_show_nothing(ATSTestDev *d)
+{
+    d->r.pa = 0;
+    d->r.perm = 0;
+    d->r.shift = 0;
+}
+
+/**
+ * ats_testdev_request: have ADDR..ADDR+LEN-1 translated
+ * @d: the device; the range is valid
+ * @no_write: the No Write flag of the request
+ * @results: the translations of the completion, one after the other; with
+ *           @perm of R and W alone and with the low bits of addresses clear
+ *
+ * The IOMMU is not told the STU, and gives what each of its pages is. With STU
+ * 0 that is a translation for each unit or more, and one call does. Otherwise
+ * each unit is asked for on its own, by a page in it: if that is smaller than
+ * the unit, the rest of the unit does not matter.
+ *
+ * Returns: the number of translations, at most ATS_TESTDEV_MAX_UNITS, or else
+ *  -EOPNOTSUPP   a completion with status Unsupported Request
+ *  -EREMOTEIO    a completion with status Completer Abort
+ *  -ENOMEM       there are more translations than units in the range
+ *  -ENODEV       there is no Translation Agent
+ *  -EPERM        E or Bus Master Enable is clear
+ * which is what pci_ats_request_translation() returned.
+ */
+static ssize_t ats_testdev_request(ATSTestDev *d, bool no_write,
+                                   IOMMUTLBEntry *results)
+{
+    hwaddr unit_mask = ats_testdev_unit_mask(d);
+    hwaddr addr = d->r.addr & ~(ATS_TESTDEV_MIN_UNIT - 1);
+    hwaddr last = (d->r.addr + d->r.len - 1) | unit_mask;
+    bool at_once = unit_mask == ATS_TESTDEV_MIN_UNIT - 1;
+    ssize_t count = 0;
+
+    for (;;) {
+        ssize_t room = at_once ? ATS_TESTDEV_MAX_UNITS - count : 1;
+        size_t length = at_once ? last - addr + 1 : ATS_TESTDEV_MIN_UNIT;
+        uint32_t err_count = 0;
+        ssize_t ret;
+
+        ret = pci_ats_request_translation(PCI_DEVICE(d), PCI_NO_PASID, false,
+                                          false, addr, length, no_write,
+                                          results + count, room, &err_count);
+        if (ret < 0) {
+            return ret;
+        }
+        if (ret == 0 || ret > room) {
+            /* No completion is like that: a failure of the agent itself */
+            return -EREMOTEIO;
+        }
+
+        /* Each starts where the one before it ends (section 10.2.4) */
+        while (ret--) {
+            IOMMUTLBEntry *e = &results[count++];
+            hwaddr end;
+
+            /* The U field: not to be accessed by translated requests */
+            e->perm = e->perm & IOMMU_UNTRANSLATED_ONLY ? IOMMU_NONE
+                                                        : e->perm & IOMMU_RW;
+            if (e->perm == IOMMU_NONE) {
+                /* The size is the STU at least (section 10.2.3.5) */
+                e->addr_mask |= unit_mask;
+            }
+            e->iova = addr & ~e->addr_mask;
+            e->translated_addr &= ~e->addr_mask;
+
+            end = addr | e->addr_mask | unit_mask;
+            if (end >= last) {
+                return count;
+            }
+            addr = end + 1;
+        }
+    }
+}
+
+/*
+ * Send a Translation Request for the units that ADDR..ADDR+LEN-1 touches, and
+ * cache what its completion grants. A translation without R and W is part of a
+ * successful completion, but not one that can be used or cached (section
+ * 10.2.3.5).
+ */
+static enum ats_testdev_status ats_testdev_treq(ATSTestDev *d, bool no_write)
+{
+    PCIDevice *p = PCI_DEVICE(d);
+    uint16_t bdf = pci_get_bdf(p);
+    IOMMUTLBEntry results[ATS_TESTDEV_MAX_UNITS] = {};
+    hwaddr unit_mask = ats_testdev_unit_mask(d);
+    bool denied = false, bad_size = false;
+    ssize_t count;
+
+    ats_testdev_show_nothing(d);
+    if (!ats_testdev_range_ok(d)) {
+        return ATS_TESTDEV_BAD_CMD;
+    }
+    if (!pcie_ats_enabled(p) || !ats_testdev_is_master(d)) {
+        return ATS_TESTDEV_DISABLED;
+    }
+
+    d->r.treqs++;
+    count = ats_testdev_request(d, no_write, results);
+    if (count < 0) {
+        switch (count) {
+        case -EOPNOTSUPP:
+        case -ENODEV:
+            return ATS_TESTDEV_UR;
+        case -ENOMEM:
+            return ATS_TESTDEV_BAD_SIZE;
+        default:
+            return ATS_TESTDEV_CA;
+        }
+    }
+
+    for (ssize_t i = 0; i < count; i++) {
+        hwaddr iova = results[i].iova;
+        hwaddr mask = results[i].addr_mask;
+        hwaddr pa = results[i].translated_addr;
+        IOMMUAccessFlags perm = results[i].perm;
+
+        trace_ats_testdev_translation(PCI_BUS_NUM(bdf), PCI_SLOT(bdf),
+                                      PCI_FUNC(bdf), iova, pa, mask, perm);
+        if (perm == IOMMU_NONE) {
+            denied = true;
+        } else if (mask < unit_mask || (mask & (mask + 1))) {
+            /* Malformed: the size is a power of two, and at least the STU */
+            bad_size = true;
+        } else {
+            ats_testdev_atc_insert(d, iova, pa, mask, perm);
+        }
+        if ((d->r.addr & ~mask) == iova) {
+            /* The translated address means nothing without permissions */
+            ats_testdev_show(d, perm ? pa | (d->r.addr & mask) : 0, mask, perm);
+        }
+    }
+
+    if (bad_size) {
+        return ATS_TESTDEV_BAD_SIZE;
+    }
+    return denied ? ATS_TESTDEV_DENIED : ATS_TESTDEV_OK;
+}
+
+static enum ats_testdev_status ats_testdev_lookup(ATSTestDev *d)
+{
+    ATSTestDevATCEntry *e = ats_testdev_atc_find(d, d->r.addr);
+
+    if (!e) {
+        ats_testdev_show_nothing(d);
+        return ATS_TESTDEV_MISS;
+    }
+    ats_testdev_show(d, e->pa | (d->r.addr & e->mask), e->mask, e->perm);
+    return ATS_TESTDEV_OK;
+}
+
+/*
+ * Send memory requests for @len bytes between @addr and offset @pos of the
+ * buffer, with @at in their AT field (section 10.2.1). The buffer takes nothing
+ * from a read that fails.
+ */
+static bool ats_testdev_dma(ATSTestDev *d, hwaddr addr, uint32_t pos,
+                            uint32_t len, DMADirection dir, PCIAddressType at)
+{
+    PCIDevice *p = PCI_DEVICE(d);
+    MemTxAttrs attrs = {
+        .requester_id = pci_requester_id(p),
+        .address_type = at,
+    };
+    g_autofree uint8_t *data = NULL;
+
+    if (dir == DMA_DIRECTION_FROM_DEVICE) {
+        return pci_dma_rw(p, addr, d->buf + pos, len, dir, attrs) == MEMTX_OK;
+    }
+
+    data = g_malloc0(len);
+    if (pci_dma_rw(p, addr, data, len, dir, attrs) != MEMTX_OK) {
+        return false;
+    }
+    memcpy(d->buf + pos, data, len);
+    return true;
+}
+
+static enum ats_testdev_status ats_testdev_untranslated(ATSTestDev *d,
+                                                        DMADirection dir)
+{
+    uint32_t len = d->r.len;
+
+    if (!ats_testdev_range_ok(d)) {
+        return ATS_TESTDEV_BAD_CMD;
+    }
+    if (!ats_testdev_is_master(d)) {
+        return ATS_TESTDEV_DISABLED;
+    }
+    if (!ats_testdev_dma(d, d->r.addr, 0, len, dir, PCI_AT_UNTRANSLATED)) {
+        return ATS_TESTDEV_ABORTED;
+    }
+    d->r.done = len;
+    return ATS_TESTDEV_OK;
+}
+
+/*
+ * Translated requests, page by page. A broken device, which forges the
+ * addresses, does not care for E either.
+ */
+static enum ats_testdev_status ats_testdev_translated(ATSTestDev *d,
+                                                      DMADirection dir,
+                                                      bool forged)
+{
+    IOMMUAccessFlags need = dir == DMA_DIRECTION_FROM_DEVICE ? IOMMU_WO
+                                                             : IOMMU_RO;
+    hwaddr addr = d->r.addr;
+    uint32_t len = d->r.len;
+    uint32_t pos = 0;
+
+    if (!ats_testdev_range_ok(d)) {
+        return ATS_TESTDEV_BAD_CMD;
+    }
+    if (!ats_testdev_is_master(d) ||
+        (!forged && !pcie_ats_enabled(PCI_DEVICE(d)))) {
+        return ATS_TESTDEV_DISABLED;
+    }
+
+    while (pos < len) {
+        uint32_t in_page = (addr + pos) % ATS_TESTDEV_CHUNK;
+        uint32_t chunk = MIN(len - pos, ATS_TESTDEV_CHUNK - in_page);
+        hwaddr pa = addr + pos;
+
+        if (!forged) {
+            ATSTestDevATCEntry *e = ats_testdev_atc_find(d, addr + pos);
+
+            if (!e) {
+                return ATS_TESTDEV_MISS;
+            }
+            if (!(e->perm & need)) {
+                return ATS_TESTDEV_DENIED;
+            }
+            pa = e->pa | ((addr + pos) & e->mask);
+        }
+
+        d->r.translated++;
+        if (!ats_testdev_dma(d, pa, pos, chunk, dir, PCI_AT_TRANSLATED)) {
+            return ATS_TESTDEV_ABORTED;
+        }
+        pos += chunk;
+        d->r.done = pos;
+    }
+    return ATS_TESTDEV_OK;
+}
+
+static enum ats_testdev_status ats_testdev_run(ATSTestDev *d, uint32_t cmd)
+{
+    switch (cmd) {
+    case ATS_TESTDEV_CMD_TREQ:
+        return ats_testdev_treq(d, false);
+    case ATS_TESTDEV_CMD_TREQ_NW:
+        return ats_testdev_treq(d, true);
+    case ATS_TESTDEV_CMD_LOOKUP:
+        return ats_testdev_lookup(d);
+    case ATS_TESTDEV_CMD_FLUSH:
+        ats_testdev_atc_flush(d);
+        return ATS_TESTDEV_OK;
+    case ATS_TESTDEV_CMD_WRITE:
+        return ats_testdev_untranslated(d, DMA_DIRECTION_FROM_DEVICE);
+    case ATS_TESTDEV_CMD_READ:
+        return ats_testdev_untranslated(d, DMA_DIRECTION_TO_DEVICE);
+    case ATS_TESTDEV_CMD_WRITE_ATC:
+        return ats_testdev_translated(d, DMA_DIRECTION_FROM_DEVICE, false);
+    case ATS_TESTDEV_CMD_READ_ATC:
+        return ats_testdev_translated(d, DMA_DIRECTION_TO_DEVICE, false);
+    case ATS_TESTDEV_CMD_WRITE_FORGED:
+        return ats_testdev_translated(d, DMA_DIRECTION_FROM_DEVICE, true);
+    case ATS_TESTDEV_CMD_READ_FORGED:
+        return ats_testdev_translated(d, DMA_DIRECTION_TO_DEVICE, true);
+    default:
+        return ATS_TESTDEV_BAD_CMD;
+    }
+}
+
+static uint64_t ats_testdev_regs_read(void *opaque, hwaddr addr, unsigned size)
+{
+    ATSTestDev *d = opaque;
+
+    switch (addr) {
+    case ATS_TESTDEV_ID:
+        return ATS_TESTDEV_ID_VALUE;
+    case ATS_TESTDEV_ENABLED:
+        return pcie_ats_enabled(PCI_DEVICE(d));
+    case ATS_TESTDEV_STU:
+        return ats_testdev_stu(d);
+    case ATS_TESTDEV_ADDR_LO:
+        return extract64(d->r.addr, 0, 32);
+    case ATS_TESTDEV_ADDR_HI:
+        return extract64(d->r.addr, 32, 32);
+    case ATS_TESTDEV_LEN:
+        return d->r.len;
+    case ATS_TESTDEV_STATUS:
+        return d->r.status;
+    case ATS_TESTDEV_DONE:
+        return d->r.done;
+    case ATS_TESTDEV_PA_LO:
+        return extract64(d->r.pa, 0, 32);
+    case ATS_TESTDEV_PA_HI:
+        return extract64(d->r.pa, 32, 32);
+    case ATS_TESTDEV_PERM:
+        return d->r.perm;
+    case ATS_TESTDEV_SHIFT:
+        return d->r.shift;
+    case ATS_TESTDEV_ATC_SIZE:
+        return d->atc_size;
+    case ATS_TESTDEV_ATC_VALID:
+        return ats_testdev_atc_count(d);
+    case ATS_TESTDEV_TREQS:
+        return d->r.treqs;
+    case ATS_TESTDEV_INVS:
+        return d->r.invs;
+    case ATS_TESTDEV_INVS_UR:
+        return d->r.invs_ur;
+    case ATS_TESTDEV_TRANSLATED:
+        return d->r.translated;
+    case ATS_TESTDEV_INV_ADDR_LO:
+        return extract64(d->r.inv_first, 0, 32);
+    case ATS_TESTDEV_INV_ADDR_HI:
+        return extract64(d->r.inv_first, 32, 32);
+    case ATS_TESTDEV_INV_LAST_LO:
+        return extract64(d->r.inv_last, 0, 32);
+    case ATS_TESTDEV_INV_LAST_HI:
+        return extract64(d->r.inv_last, 32, 32);
+    default:
+        return 0;
+    }
+}
+
+static void ats_testdev_regs_write(void *opaque, hwaddr addr, uint64_t val,
+                                   unsigned size)
+{
+    ATSTestDev *d = opaque;
+    uint16_t bdf = pci_get_bdf(PCI_DEVICE(d));
+
+    switch (addr) {
+    case ATS_TESTDEV_ADDR_LO:
+        d->r.addr = deposit64(d->r.addr, 0, 32, val);
+        break;
+    case ATS_TESTDEV_ADDR_HI:
+        d->r.addr = deposit64(d->r.addr, 32, 32, val);
+        break;
+    case ATS_TESTDEV_LEN:
+        d->r.len = val;
+        break;
+    case ATS_TESTDEV_CMD:
+        d->r.done = 0;
+        d->r.status = ats_testdev_run(d, val);
+        trace_ats_testdev_cmd(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
+                              val, d->r.addr, d->r.len, d->r.status,
+                              d->r.done);
+        break;
+    case ATS_TESTDEV_MARK:
+        trace_ats_testdev_mark(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
+                               val);
+        break;
+    default:
+        break;
+    }
+}
+
+static const MemoryRegionOps ats_testdev_regs_ops = {
+    .read = ats_testdev_regs_read,
+    .write = ats_testdev_regs_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = {
+        .min_access_size = 4,
+        .max_access_size = 4,
+    },
+};
+
+static uint64_t ats_testdev_buf_read(void *opaque, hwaddr addr, unsigned size)
+{
+    ATSTestDev *d = opaque;
+
+    return ldn_le_p(d->buf + addr, size);
+}
+
+static void ats_testdev_buf_write(void *opaque, hwaddr addr, uint64_t val,
+                                  unsigned size)
+{
+    ATSTestDev *d = opaque;
+
+    stn_le_p(d->buf + addr, size, val);
+}
+
+static const MemoryRegionOps ats_testdev_buf_ops = {
+    .read = ats_testdev_buf_read,
+    .write = ats_testdev_buf_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = {
+        .min_access_size = 1,
+        .max_access_size = 8,
+    },
+    .impl = {
+        .min_access_size = 1,
+        .max_access_size = 8,
+    },
+};
+
+/* SR-IOV is seen to by pci_default_write_config() */
+static void ats_testdev_config_write(PCIDevice *p, uint32_t addr, uint32_t val,
+                                     int len)
+{
+    ATSTestDev *d = ATS_TESTDEV(p);
+    uint16_t bdf = pci_get_bdf(p);
+    bool was_enabled = pcie_ats_enabled(p);
+    bool enabled;
+
+    pci_default_write_config(p, addr, val, len);
+
+    enabled = pcie_ats_enabled(p);
+    if (enabled != was_enabled) {
+        /* One of the implicit invalidation events (section 10.3.7) */
+        ats_testdev_atc_flush(d);
+        if (enabled) {
+            ats_testdev_register_notifier(d);
+        }
+        trace_ats_testdev_enable(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
+                                 enabled, ats_testdev_stu(d));
+    }
+
+    pcie_cap_flr_write_config(p, addr, val, len);
+}
+
+/*
+ * Any reset: that of the bus, an FLR, and the one that a VF gets when VF Enable
+ * is set or cleared, which an FLR of its PF does as well (section 9.2.2). The
+ * PCI core resets the header and the SR-IOV Capability but not the others.
+ */
+static void ats_testdev_reset_hold(Object *obj, ResetType type)
+{
+    ATSTestDev *d = ATS_TESTDEV(obj);
+    PCIDevice *p = PCI_DEVICE(obj);
+    uint16_t bdf = pci_get_bdf(p);
+
+    trace_ats_testdev_reset(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf));
+
+    if (p->exp.ats_cap) {
+        pci_set_word(p->config + p->exp.ats_cap + PCI_ATS_CTRL, 0);
+    }
+    ats_testdev_atc_flush(d);
+    d->r = (ATSTestDevRegs) {};
+    memset(d->buf, 0, sizeof(d->buf));
+
+    ats_testdev_register_notifier(d);
+}
+
+/* The ATS Extended Capability (section 10.5.1) */
+static void ats_testdev_ats_init(ATSTestDev *d, uint16_t offset)
+{
+    PCIDevice *p = PCI_DEVICE(d);
+    uint16_t ctrl_wmask = PCI_ATS_CTRL_ENABLE;
+
+    pcie_ats_init(p, offset, d->page_aligned);
+
+    /*
+     * VFs share the Invalidate Queue and the STU of their PF; their own fields
+     * are hardwired to zero.
+     */
+    if (!pci_is_vf(p)) {
+        pci_word_test_and_set_mask(p->config + offset + PCI_ATS_CAP,
+                                   PCI_ATS_CAP_QDEP(d->inv_queue_depth));
+        ctrl_wmask |= PCI_ATS_CTRL_STU(~0);
+    }
+    pci_set_word(p->wmask + offset + PCI_ATS_CTRL, ctrl_wmask);
+}
+
+static void ats_testdev_realize(PCIDevice *p, Error **errp)
+{
+    ERRP_GUARD();
+    ATSTestDev *d = ATS_TESTDEV(p);
+    uint16_t offset = PCI_CONFIG_SPACE_SIZE;
+
+    if (d->inv_queue_depth > ATS_TESTDEV_MAX_INV_DEPTH) {
+        error_setg(errp, "inv-queue-depth must be between 0 and %d",
+                   ATS_TESTDEV_MAX_INV_DEPTH);
+        return;
+    }
+    if (d->atc_size < 1 || d->atc_size > ATS_TESTDEV_MAX_ATC_SIZE) {
+        error_setg(errp, "atc-size must be between 1 and %d",
+                   ATS_TESTDEV_MAX_ATC_SIZE);
+        return;
+    }
+    if (!pci_bus_is_express(pci_get_bus(p))) {
+        error_setg(errp, "%s must be on a PCI Express bus", TYPE_ATS_TESTDEV);
+        return;
+    }
+
+    /* If this is a VF, its PF takes the IDs from here */
+    pci_config_set_vendor_id(p->config, d->vendor_id);
+    pci_config_set_device_id(p->config, d->device_id);
+    pci_config_set_revision(p->config, d->revision_id);
+
+    if (pcie_endpoint_cap_init(p, 0) < 0) {
+        error_setg(errp, "cannot add the PCI Express Capability");
+        return;
+    }
+    pcie_cap_flr_init(p);
+
+    memory_region_init(&d->bar, OBJECT(d), TYPE_ATS_TESTDEV,
+                       ATS_TESTDEV_BAR_SIZE);
+    memory_region_init_io(&d->regs_mr, OBJECT(d), &ats_testdev_regs_ops, d,
+                          TYPE_ATS_TESTDEV ".regs", ATS_TESTDEV_BUF);
+    memory_region_add_subregion(&d->bar, 0, &d->regs_mr);
+    memory_region_init_io(&d->buf_mr, OBJECT(d), &ats_testdev_buf_ops, d,
+                          TYPE_ATS_TESTDEV ".buf", ATS_TESTDEV_BUF_SIZE);
+    memory_region_add_subregion(&d->bar, ATS_TESTDEV_BUF, &d->buf_mr);
+    pci_register_bar(p, ATS_TESTDEV_BAR,
+                     PCI_BASE_ADDRESS_SPACE_MEMORY |
+                     PCI_BASE_ADDRESS_MEM_TYPE_64 |
+                     PCI_BASE_ADDRESS_MEM_PREFETCH, &d->bar);
+
+    if (d->ats) {
+        ats_testdev_ats_init(d, offset);
+        offset += PCI_EXT_CAP_ATS_SIZEOF;
+    }
+
+    if (pci_is_vf(p)) {
+        pcie_ari_init(p, offset);
+    } else {
+        pcie_sriov_pf_init_from_user_created_vfs(p, offset, errp);
+        if (*errp) {
+            return;
+        }
+    }
+
+    d->atc = g_new0(ATSTestDevATCEntry, d->atc_size);
+}
+
+static void ats_testdev_exit(PCIDevice *p)
+{
+    ATSTestDev *d = ATS_TESTDEV(p);
+
+    pcie_sriov_pf_exit(p);
+    ats_testdev_unregister_notifier(d);
+    g_clear_pointer(&d->atc, g_free);
+}
+
+/*
+ * Not migratable: the ATC would have to go with the state of the IOMMU, which
+ * does not send it Invalidate Requests when it arrives.
+ */
+static const VMStateDescription vmstate_ats_testdev = {
+    .name = TYPE_ATS_TESTDEV,
+    .unmigratable = 1,
+};
+
+static const Property ats_testdev_properties[] = {
+    DEFINE_PROP_BOOL("ats", ATSTestDev, ats, true),
+    DEFINE_PROP_UINT16("vendor-id", ATSTestDev, vendor_id,
+                       PCI_VENDOR_ID_REDHAT_QUMRANET),
+    DEFINE_PROP_UINT16("device-id", ATSTestDev, device_id,
+                       ATS_TESTDEV_DEVICE_ID),
+    DEFINE_PROP_UINT8("revision-id", ATSTestDev, revision_id, 0),
+    DEFINE_PROP_UINT8("inv-queue-depth", ATSTestDev, inv_queue_depth, 0),
+    DEFINE_PROP_BOOL("page-aligned", ATSTestDev, page_aligned, true),
+    DEFINE_PROP_UINT32("atc-size", ATSTestDev, atc_size, 64),
+    DEFINE_PROP_BOOL("ignore-inv", ATSTestDev, ignore_inv, false),
+};
+
+static void ats_testdev_class_init(ObjectClass *klass, const void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+    PCIDeviceClass *k = PCI_DEVICE_CLASS(klass);
+    ResettableClass *rc = RESETTABLE_CLASS(klass);
+
+    k->realize = ats_testdev_realize;
+    k->exit = ats_testdev_exit;
+    k->config_write = ats_testdev_config_write;
+    k->vendor_id = PCI_VENDOR_ID_REDHAT_QUMRANET;
+    k->device_id = ATS_TESTDEV_DEVICE_ID;
+    k->class_id = PCI_CLASS_OTHERS;
+    k->sriov_vf_user_creatable = true;
+    rc->phases.hold = ats_testdev_reset_hold;
+    dc->desc = "PCIe Address Translation Services test device";
+    dc->vmsd = &vmstate_ats_testdev;
+    set_bit(DEVICE_CATEGORY_MISC, dc->categories);
+
+    device_class_set_props(dc, ats_testdev_properties);
+    object_class_property_set_description(klass, "ats",
+        "Whether there is an ATS Capability");
+    object_class_property_set_description(klass, "vendor-id",
+        "Vendor ID; a VF must have that of its PF");
+    object_class_property_set_description(klass, "device-id",
+        "Device ID; that of a VF is shown by its PF");
+    object_class_property_set_description(klass, "revision-id",
+        "Revision ID");
+    object_class_property_set_description(klass, "inv-queue-depth",
+        "Invalidate Queue Depth in the ATS Capability, 0..31, where 0 is 32; "
+        "always 0 in a VF");
+    object_class_property_set_description(klass, "page-aligned",
+        "Page Aligned Request in the ATS Capability");
+    object_class_property_set_description(klass, "atc-size",
+        "Entries in the Address Translation Cache, 1..4096");
+    object_class_property_set_description(klass, "ignore-inv",
+        "Acknowledge Invalidate Requests, but use the cached translations "
+        "nevertheless");
+}
+
+static const TypeInfo ats_testdev_info = {
+    .name = TYPE_ATS_TESTDEV,
+    .parent = TYPE_PCI_DEVICE,
+    .instance_size = sizeof(ATSTestDev),
+    .class_init = ats_testdev_class_init,
+    .interfaces = (const InterfaceInfo[]) {
+        { INTERFACE_PCIE_DEVICE },
+        { }
+    },
+};
+
+static void ats_testdev_register_types(void)
+{
+    type_register_static(&ats_testdev_info);
+}
+
+type_init(ats_testdev_register_types)
