@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-# The front door. Every target is one script of series/; each script sees to what it needs (kunit prepares,
+# The front door. Every target is one script of series/ or bench/; each script sees to what it needs (kunit prepares,
 # prepare fetches). make exits with 2 for any failed recipe, and names the script's own code in its "Error" line.
 .SILENT:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 mutants demo test bisect checkpatch clean distclean
+.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 qemu qtest mutants demo test bisect checkpatch clean distclean
 
 help: ## print this
 	sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -29,6 +29,10 @@ kunit-arm64: ## the PCI ATS and SMMUv3 suites, on an arm64 kernel under QEMU
 	series/kunit.sh arm64
 x86: ## compile what the series edits in the Intel and AMD drivers
 	series/x86.sh
+qemu: ## build the QEMU of the bench: its queue over its source
+	bench/qemu/build.sh
+qtest: ## the tests of what that queue adds, and QEMU's own for PCI
+	bench/qemu/qtest.sh
 mutants: ## break each fix of the series, one at a time, and see a test fail
 	series/mutants.sh
 checkpatch: ## the kernel's checkpatch.pl --strict over each patch
@@ -41,12 +45,14 @@ distclean: ## remove all of build/
 	series/clean.sh all
 
 #   BASE=7.2            the kernel: one of the folders in series/
+#   PROJECT=qemu        fetch, prepare, refresh, mutants: of QEMU's queue, bench/qemu/10.2, instead of the kernel's
 #   LINUX_TARBALL=file  take the source from this archive
 #   LINUX_TREE=folder   take it from this tree (of a git tree: its HEAD); it is left untouched
-#   DOWNLOAD_CACHE=     folder where archives are looked for and kept; default build/download
+#   QEMU_TARBALL=  QEMU_TREE=  the same for QEMU
+#   DOWNLOAD_CACHE=     folder where archives are looked for, and never written; downloads are kept in build/download
 #   BUILD_DIR=          instead of build/
 #   FORCE=1             prepare, distclean: discard work that is not in the series
 #   MUTANT=name         mutants: only this one
-#   FILTER=glob         kunit: only these cases, as kunit.py takes them
+#   FILTER=glob         kunit: only these cases, as kunit.py takes them; qtest: only these of the queue's, test./path
 #   KERNEL_ARGS=        kunit: for the kernel's command line, as arm_smmu_v3_ats_test.seed=7 for another random walk
 #   JOBS=n  V=1         jobs of a build; show the log itself

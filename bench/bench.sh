@@ -15,108 +15,40 @@ compare) [ $# = 0 ] || die "usage: bench.sh [tree [machine.case...]]" ;;
 tree) ;;
 *) die "usage: bench.sh [tree [machine.case...]]" ;;
 esac
-BENCH=$WORK/bench
-QEMU=$BUILD_DIR/qemu-10.2/build/qemu-system-aarch64
-MACHINES='ats smmu-without-ats root-without-ats noats'
+# shellcheck disable=SC2034  # for compare.sh
 COMPARED=bench LIST=$QUEUE/scenarios
-CROSS=''
-[ "$(uname -m)" = aarch64 ] || CROSS=aarch64-linux-gnu-
 
 begin
-need "${CROSS}gcc" fdtput python3
+. "$TOP/bench/lib.sh"
 [ "$MODE" = tree ] || need_prepared_tree
-make_dir "$BENCH"
-make_dir "$RESULTS"
-make_dir "$LOGS"
 [ -z "${MACHINE:-}" ] || case " $MACHINES " in
 *" $MACHINE "*) MACHINES=$MACHINE ;;
 *) die "no machine is called $MACHINE (known: $MACHINES)" ;;
 esac
 
-# ---- what the machines are made of
-
-# A kernel is built again only when the code or its configuration is another.
-kernel() { # BRANCH LABEL
-	key=$({ tree_git rev-parse "$1^{tree}"; cat "$TOP/bench/kernel.config" "$SERIES/arm64.config"; } | sha256sum)
-	if [ "$key" = "$(cat "$BENCH/Image-$2.key" 2>/dev/null)" ] && [ -f "$BENCH/Image-$2" ]; then return; fi
-	rm -f "$BENCH/Image-$2.key"
-	borrow branch series
-	tree_git checkout -q "$1"
-	BUILD_ONLY=1 "$SERIES/kunit.sh" arm64 "$2"
-	cp "$WORK/arm64/arch/arm64/boot/Image" "$BENCH/Image-$2"
-	give_back
-	say "$key" >"$BENCH/Image-$2.key"
-}
-
-tree_kernel() {
-	BUILD_ONLY=1 "$SERIES/kunit.sh" arm64 tree
-	cp "$WORK/arm64/arch/arm64/boot/Image" "$BENCH/Image-tree"
-}
-
-make_guest() {
-	if [ ! -f "$BENCH/headers/include/linux/iommufd.h" ]; then
-		make -C "$TREE" ARCH=arm64 O="$BENCH/headers-build" INSTALL_HDR_PATH="$BENCH/headers" headers_install || return 1
-	fi
-	make -C "$TOP/bench/guest" CC="${CROSS}gcc" HEADERS="$BENCH/headers/include" \
-		KSELFTEST="$TREE/tools/testing/selftests" GEN_INIT_CPIO="$TREE/usr/gen_init_cpio.c" O="$BENCH/guest"
-}
-guest() {
-	progress "bench: building the guest" "$LOGS/guest.log" meter_none make_guest ||
-		explain "$LOGS/guest.log" 'the guest does not build' "$(grep -m 1 -E 'error|Error' "$LOGS/guest.log") (log $LOGS/guest.log)"
-}
-
-# The SMMU and the root complex say independently whether they have ATS: QEMU's device tree is right for one with ATS
-# in both and for one without ATS in both, and is changed for what is between.
-device_trees() {
-	"$QEMU" -M virt,iommu=smmuv3,gic-version=3,dumpdtb="$BENCH/plain.dtb" -cpu cortex-a72 -m 512 -nodefaults -display none
-	root=/$(fdtget -l "$BENCH/plain.dtb" / | grep '^pcie@')
-	cp "$BENCH/plain.dtb" "$BENCH/smmu-without-ats.dtb"
-	cp "$BENCH/plain.dtb" "$BENCH/root-without-ats.dtb"
-	fdtput "$BENCH/smmu-without-ats.dtb" "$root" ats-supported
-}
-
-arguments() { # MACHINE LABEL
-	say -M virt,iommu=smmuv3,gic-version=3 -cpu cortex-a72 -smp 1 -m 512 -global arm-smmuv3.fwb=on
-	say -readconfig "$TOP/bench/machine.cfg" -kernel "$BENCH/Image-$2" -initrd "$BENCH/guest/initramfs.cpio.gz"
-	[ "$1" = smmu-without-ats ] || say -global arm-smmuv3.ats=on
-	case $1 in *-without-ats) say -dtb "$BENCH/$1.dtb" ;; esac
-}
-command_line() { # MACHINE
-	printf 'console=ttyAMA0 kunit.enable=0 panic=-1 bench.machine=%s' "$1"
-	[ "$1" != noats ] || printf ' pci=noats'
-	tests=$(cases_of "$1" | sed 's/^/-r,/' | paste -sd ,)
-	[ -z "$tests" ] || printf ' bench.filter=%s' "$tests"
-}
-
 # ---- running them
-
-# Of the cases named on the command line those of one machine: none named is all.
-cases_of() { for case in $WANTED; do case $case in "$1".*) say "${case#*.}" ;; esac; done; }
-
-boot() { # MACHINE LABEL
-	mkdir -p "$BENCH/$2"
-	rm -f "$BENCH/$2/$1".*
-	rc=0
-	# shellcheck disable=SC2046  # a list of words
-	"$TOP/bench/run.py" "$BENCH/$2/$1" "$QEMU" $(arguments "$1" "$2") -append "$(command_line "$1")" || rc=$?
-	say "$rc" >"$BENCH/$2/$1.rc"
-}
 
 # The kernels to be compared run beside each other, machine by machine.
 boot_all() { # LABEL...
 	for machine in $MACHINES; do
 		[ -z "$WANTED" ] || [ -n "$(cases_of "$machine")" ] || continue
-		for label; do boot "$machine" "$label" & done
-		wait
+		booting=''
+		for label; do
+			boot "$machine" "$label" &
+			booting="$booting $!"
+		done
+		# shellcheck disable=SC2086  # a list of numbers
+		wait $booting
 	done
 }
-meter_boots() { printf '%s of %s scenarios, ' "$(cat "$BENCH"/*/*.ktap 2>/dev/null | grep -cE '^(not )?ok ')" "$(cat "$BENCH/total" 2>/dev/null || say '?')"; }
+seen() { for label in $RUNNING; do cat "$BENCH/$label"/*.ktap 2>/dev/null; done | grep -cE '^(not )?ok ' || :; }
+meter_boots() { printf '%s scenarios, ' "$(seen)"; }
 
 run() { # LABEL...
+	RUNNING=$*
 	for label; do rm -rf "${BENCH:?}/$label" "$RESULTS/bench-$label".*; done
 	progress "bench: running $*" "$LOGS/bench.log" meter_boots boot_all "$@" || :
 	grep -h '^run.py: ' "$LOGS/bench.log" >&2 || :
-	[ -n "$WANTED" ] || cat "$BENCH"/*/*.ktap | grep -cE '^(not )?ok ' >"$BENCH/total" || :
 	for label; do collect "$label"; done
 }
 
@@ -162,11 +94,40 @@ report_counts() { # LABEL
 	done <"$BENCH/$1/counts"
 }
 
+# The bug itself: pci_disable_ats() warns, and arm_smmu_attach_prepare() has called it.
+warnings() { # LABEL
+	number "$(cat "$BENCH/$1"/*.console | grep -c '^WARNING: .* at pci_disable_ats')"
+}
+calls() { # LABEL: the first such call trace
+	awk '/^WARNING: .* at pci_disable_ats/ { on = 1; print }
+		on && /^Call trace:/ { trace = 1 }
+		on && trace && !/el0|invoke_syscall|do_el0/ { print }
+		on && trace && /_ioctl/ { exit }' "$BENCH/$1"/ats.console
+}
+evidence() {
+	if calls unpatched | awk '/ pci_disable_ats\+/ { n = NR } / arm_smmu_attach_prepare\+/ && NR == n + 1 { ok = 1 } END { exit !ok }'; then
+		tap ok 'unpatched: WARNING in pci_disable_ats() under arm_smmu_attach_prepare()'
+	else
+		tap 'not ok' 'unpatched: no WARNING in pci_disable_ats() under arm_smmu_attach_prepare()'
+	fi
+	if [ "$(warnings patched)" = 0 ]; then
+		tap ok 'patched: no WARNING in pci_disable_ats()'
+	else
+		tap 'not ok' "patched: $(warnings patched) WARNINGs in pci_disable_ats()"
+	fi
+}
+show_evidence() {
+	say "WARNINGs in pci_disable_ats(): $(warnings unpatched) unpatched, $(warnings patched) patched. The first ($BENCH/unpatched/ats.console):"
+	calls unpatched | sed 's/^/    /'
+	echo
+}
+
 compare() {
 	[ -f "$LIST" ] || die "series/$BASE/scenarios is missing: nothing to compare"
 	WANTED=''
 	kernel unpatched unpatched
 	kernel series patched
+	device_trees patched
 	run unpatched patched
 	tap_begin bench
 	judge_all
@@ -175,10 +136,12 @@ compare() {
 		report_lost "$label"
 		report_counts "$label"
 	done >>"$WORK/judged.tap"
+	case " $MACHINES " in *' ats '*) evidence >>"$WORK/judged.tap" ;; esac
 	echo
 	say "Linux $(sed -n 's/^version=//p' "$WORK/source"); $("$QEMU" --version | head -n 1), with ats-testdev"
 	"$TOP/bench/facts.py" table "$BENCH" "$LIST" | tee "$RESULTS/bench.txt"
-	show_surprises | grep -v '^ok .*: commands of ' || :
+	case " $MACHINES " in *' ats '*) show_evidence ;; esac
+	show_surprises | grep -vE '^ok [0-9]+ - ((un)?patched: |.*: commands of )' || :
 	tap_end 'as expected' 'not as expected' || { ! lost unpatched && ! lost patched || exit 3; exit 1; }
 }
 
@@ -188,6 +151,7 @@ tree() { # CASE...
 		case " $MACHINES " in *" ${case%%.*} "*) ;; *) die "$case: no machine is called ${case%%.*} (known: $MACHINES)" ;; esac
 	done
 	tree_kernel
+	device_trees tree
 	run tree
 	tap_begin "bench-tree"
 	while read -r case status; do
@@ -207,5 +171,4 @@ tree() { # CASE...
 
 "$TOP/bench/qemu/build.sh"
 guest
-device_trees >"$LOGS/device-trees.log" 2>&1 || explain "$LOGS/device-trees.log" 'QEMU does not write its device tree' "$(head -n 1 "$LOGS/device-trees.log")"
 "$MODE" "$@"

@@ -84,9 +84,19 @@ def table(bench, listing):
     widths = [max(len(row[i].replace(' ', ' > ') if i else row[i]) for row in [heads, *rows]) for i in range(len(heads))]
     print('\nEach pair: unpatched > patched.')
     for row in [heads, tuple('-' * width for width in widths), *rows]:
-        cells = [cell if i == 0 or row is heads else cell.replace(' ', ' > ') for i, cell in enumerate(row)]
+        cells = [cell if i == 0 or row is heads else '' if cell == '- -' else cell.replace(' ', ' > ')
+                 for i, cell in enumerate(row)]
         print('  '.join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip())
-    print()
+    headline(before, after)
+
+
+def headline(before, after):
+    """Print what it costs at most to unmap a page from a function that cannot use ATS, as the patched kernel says."""
+    cannot = [name for name, case in after.items() if case.commands and case.worst('not_supported') == '1']
+    cost = {label: max((cases[name].per_unmap() for name in cannot if name in cases), default='-')
+            for label, cases in (('unpatched', before), ('patched', after))}
+    print(f"\nSMMU commands per unmap, for a function that cannot use ATS: {cost['unpatched']} unpatched, "
+          f"{cost['patched']} patched; the least possible is 2.0 (TLBI and SYNC)\n")
 
 
 def counts(folder):

@@ -12,10 +12,13 @@ keeps_work() {
 }
 
 # BUILD_DIR may be anybody's folder: only what is ours there goes.
-bases() { for pin in "$SERIES"/*/base; do basename "$(dirname "$pin")"; done; }
+bases() {
+	for pin in "$SERIES"/*/base; do basename "$(dirname "$pin")"; done
+	for pin in "$TOP"/bench/qemu/*/base; do say "qemu-$(basename "$(dirname "$pin")")"; done
+}
 remove_objects() {
 	for base in $(bases); do
-		for kind in um um-w1 arm64 arm64-w1 x86 hot-path; do rm -rf "${BUILD_DIR:?}/$base/$kind"; done
+		for kind in um um-w1 arm64 arm64-w1 x86 hot-path bench build; do rm -rf "${BUILD_DIR:?}/$base/$kind"; done
 	done
 	rm -rf "${BUILD_DIR:?}/results"
 }
@@ -23,14 +26,14 @@ remove_objects() {
 case ${1:-} in
 objects) remove_objects ;;
 all)
-	for tree in "$BUILD_DIR"/*/linux; do
+	for tree in "$BUILD_DIR"/*/linux "$BUILD_DIR"/*/qemu; do
 		if [ "${FORCE:-0}" != 1 ] && keeps_work "$tree"; then
 			die "$tree holds work that is not in the queue: 'make refresh' first, or FORCE=1 to discard it"
 		fi
 	done
 	remove_objects
 	for base in $(bases); do rm -rf "${BUILD_DIR:?}/$base"; done
-	rm -rf "$BUILD_DIR/apt" "$BUILD_DIR/download" "$BUILD_DIR/ccache" "$BUILD_DIR/deps.log" "$BUILD_DIR/lock"
+	rm -rf "$BUILD_DIR/apt" "$BUILD_DIR/tools" "$BUILD_DIR/download" "$BUILD_DIR/ccache" "$BUILD_DIR/deps.log" "$BUILD_DIR/lock"
 	rmdir "$BUILD_DIR" 2>/dev/null || say "clean: $BUILD_DIR holds more, which is left alone"
 	;;
 *) die "usage: clean.sh objects|all" ;;

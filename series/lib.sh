@@ -1,20 +1,15 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
-# Shared by series/*.sh: where things are, how to say what is wrong, and the progress runner.
+# Shared by series/*.sh and bench/: where things are, how to say what is wrong, and the progress runner.
 #
 # Exit codes of every script: 0 all is well, 1 a test failed, 2 bad use or a missing thing (one line on
 # stderr says what, and how to mend it), 3 the machine under test was lost.
 
 TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+[ -f "$TOP/series/lib.sh" ] || TOP=${TOP%/*} # a script of bench/qemu
 SERIES=$TOP/series
-BASE=${BASE:-7.2}
-QUEUE=$SERIES/$BASE
 BUILD_DIR=${BUILD_DIR:-$TOP/build}
 case $BUILD_DIR in /*) ;; *) BUILD_DIR=$PWD/$BUILD_DIR ;; esac
-WORK=$BUILD_DIR/$BASE
-TREE=$WORK/linux
-# shellcheck disable=SC2034  # the scripts that source this file use these
-RESULTS=$BUILD_DIR/results/$BASE LOGS=$WORK/log DOWNLOAD_CACHE=${DOWNLOAD_CACHE:-$BUILD_DIR/download}
 JOBS=${JOBS:-$(nproc)}
 V=${V:-0}
 ME=$(basename "$0" .sh)
@@ -29,6 +24,37 @@ export LC_ALL=C TZ=UTC
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "$ME" "$*" >&2; exit 2; }
+
+# There is a queue for the kernel and one for QEMU, of one form: PROJECT says which of them a script works on.
+PROJECT=${PROJECT:-linux}
+export PROJECT
+# shellcheck disable=SC2034  # here and below: the scripts that source this file use these
+case $PROJECT in
+linux)
+	BASE=${BASE:-7.2} QUEUES=$SERIES ADDED=$TOP ADDED_IN='drivers include tools scripts Documentation'
+	WORK=$BUILD_DIR/$BASE TREE=$BUILD_DIR/$BASE/linux
+	TITLE=Linux NOUN='the kernel' KIND_OF=kernel VAR=LINUX BASE_VAR=BASE MARK=Makefile
+	FROM_TARBALL=${LINUX_TARBALL:-} FROM_TREE=${LINUX_TREE:-}
+	;;
+qemu)
+	BASE=${QEMU_BASE:-10.2} QUEUES=$TOP/bench/qemu ADDED=$TOP/bench/qemu ADDED_IN='hw include tests docs'
+	WORK=$BUILD_DIR/qemu-$BASE TREE=$BUILD_DIR/qemu-$BASE/qemu
+	TITLE=QEMU NOUN=QEMU KIND_OF=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION
+	FROM_TARBALL=${QEMU_TARBALL:-} FROM_TREE=${QEMU_TREE:-}
+	case $ME in
+	fetch | prepare | refresh | mutants | meson | build | qtest) ;;
+	*) die "PROJECT=qemu is for fetch, prepare, refresh and mutants" ;;
+	esac
+	;;
+*) die "no such project: PROJECT=$PROJECT (known: linux qemu)" ;;
+esac
+QUEUE=$QUEUES/$BASE
+# shellcheck disable=SC2034
+QUEUE_NAME=${QUEUE#"$TOP"/}
+# shellcheck disable=SC2034
+RESULTS=$BUILD_DIR/results/${WORK##*/} LOGS=$WORK/log DOWNLOADS=$BUILD_DIR/download DOWNLOAD_CACHE=${DOWNLOAD_CACHE:-}
+ticker_pid='' to_remove=''
+
 case $TOP$BUILD_DIR in
 *[[:space:]:]*) die "a kernel cannot be built where the path has a space or a colon ($TOP, $BUILD_DIR): move the repository, or set BUILD_DIR=" ;;
 esac
@@ -43,7 +69,11 @@ packages() {
 
 present() {
 	case $1 in
-	/*) [ -e "$1" ] ;;
+	/*)
+		# shellcheck disable=SC2086  # it may be a pattern
+		set -- $1
+		[ -e "$1" ]
+		;;
 	*) command -v "$1" >/dev/null 2>&1 ;;
 	esac
 }
@@ -57,7 +87,7 @@ need() {
 }
 
 load_pin() {
-	[ -f "$QUEUE/base" ] || die "no such base: BASE=$BASE (known: $(cd "$SERIES" && echo */base | sed 's,/base,,g'))"
+	[ -f "$QUEUE/base" ] || die "no such base: $BASE_VAR=$BASE (known: $(cd "$QUEUES" && echo */base | sed 's,/base,,g'))"
 	# shellcheck source=series/7.2/base
 	. "$QUEUE/base"
 }
@@ -98,23 +128,27 @@ progress() {
 	on_exit
 	rc=0
 	"$@" >"$log" 2>&1 </dev/null || rc=$?
-	kill "$ticker_pid" 2>/dev/null || :
+	stop_ticker
 	wait "$ticker_pid" 2>/dev/null || :
 	ticker_pid=''
 	[ ! -t 1 ] || printf '\r\033[K'
 	return "$rc"
 }
 
-# Whatever a script may leave behind when it ends early: the ticker, and what it has borrowed.
+# Whatever a script may leave behind when it ends early: the ticker, a folder to_remove, and what it has borrowed.
 on_exit() {
 	trap clean_up EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 }
 clean_up() {
-	[ -z "${ticker_pid:-}" ] || kill "$ticker_pid" 2>/dev/null || :
+	[ -z "$ticker_pid" ] || stop_ticker
+	[ -z "$to_remove" ] || rm -rf "$to_remove"
 	[ "${BORROWER:-}" != "$$" ] || give_back
 }
+
+# A ticker that has only just begun would lose any other signal to the script's traps, and be waited for for ever.
+stop_ticker() { kill -KILL "$ticker_pid" 2>/dev/null || :; }
 
 # It ends by itself when the script was killed: $$ is the script also in here.
 ticker() {
@@ -130,7 +164,7 @@ ticker() {
 
 # Meters for progress.
 meter_none() { :; }
-meter_download() { printf '%s MB, ' "$(du -sm "$BUILD_DIR/apt/cache" "$DOWNLOAD_CACHE" 2>/dev/null | awk '{ s += $1 } END { print s }')"; }
+meter_download() { printf '%s MB, ' "$(du -sm "$BUILD_DIR/apt" "$DOWNLOADS" 2>/dev/null | awk '{ s += $1 } END { print s }')"; }
 meter_tree() { printf '%s of about %s MB, ' "$(du -sm "$TREE.tmp" 2>/dev/null | cut -f 1)" "${BASE_TREE_MB:-?}"; }
 
 # Results of a run that is not KUnit's, as TAP: on the screen and in a file.
@@ -165,8 +199,8 @@ new_files() { awk '/^[[:space:]]+\+ / { print $2 }'; }
 queue_sum() {
 	{
 		for patch in $(patches); do cat "$QUEUE/$patch"; done
-		(cd "$TOP" && entries | new_files | xargs -r ls -l | cut -c 1-10)
-		(cd "$TOP" && entries | new_files | xargs -r cat)
+		(cd "$ADDED" && entries | new_files | xargs -r ls -l | cut -c 1-10)
+		(cd "$ADDED" && entries | new_files | xargs -r cat)
 	} 2>/dev/null | sha256sum
 }
 
@@ -183,7 +217,7 @@ give_back() {
 	case $how in
 	mutant)
 		if tree_git apply -R --check "$what" 2>/dev/null; then
-			tree_git apply -R "$what"
+			tree_git apply -R --whitespace=nowarn "$what"
 		elif ! tree_git apply --check "$what" 2>/dev/null; then
 			printf '%s: %s is still in %s, in part: look at git diff there\n' "$ME" "$what" "$TREE" >&2
 		fi

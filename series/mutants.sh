@@ -1,14 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# For every series/<base>/mutants/*.diff: break the patched tree in that one way, and see the named cases fail.
-# A mutant that survives, does not apply or does not build fails the run. MUTANT=NAME takes one of them.
+# For every mutants/*.diff of the queue: break the patched tree in that one way, and see the named cases fail. A mutant
+# that survives, does not apply or does not build fails the run. MUTANT=NAME takes one of them.
 # The header of such a diff:
 #   Mutant: name        What: is changed        Why: this must be noticed
 #   Run: um|arm64|x86   Expect: suite.case (each of them has to fail), or x86.object (it must not build)
+#   Bench: machine.case (optional: each of them has to fail on the bench as well)
+# and for QEMU (PROJECT=qemu)
+#   Run: qtest          Expect: test./path
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 begin
 need_prepared_tree
+case $PROJECT in
+linux) RUNS='um arm64 x86' ;;
+qemu) RUNS=qtest ;;
+esac
 
 field() { sed -n "/^--- /q; s/^$2: *//p" "$1"; }
 list() { # KIND
@@ -18,19 +25,24 @@ list() { # KIND
 		[ "$(field "$diff" Run)" != "$1" ] || say "$diff"
 	done
 }
+list_all() { for kind in $RUNS; do list "$kind"; done; }
 
 check_headers() {
 	for diff in "$QUEUE"/mutants/*.diff; do
-		[ -f "$diff" ] || die "series/$BASE/mutants holds no *.diff: nothing to run"
+		[ -f "$diff" ] || die "$QUEUE_NAME/mutants holds no *.diff: nothing to run"
 		for name in Mutant What Why Run Expect; do
-			[ -n "$(field "$diff" $name)" ] || die "series/$BASE/mutants/${diff##*/} lacks '$name:' in its header"
+			[ -n "$(field "$diff" $name)" ] || die "$QUEUE_NAME/mutants/${diff##*/} lacks '$name:' in its header"
 		done
-		case $(field "$diff" Run) in um | arm64 | x86) ;; *) die "series/$BASE/mutants/${diff##*/}: Run: is um, arm64 or x86" ;; esac
+		case " $RUNS " in
+		*" $(field "$diff" Run) "*) ;;
+		*) die "$QUEUE_NAME/mutants/${diff##*/}: Run: is one of: $RUNS" ;;
+		esac
 	done
 }
 
 # The suite of the expected cases is all that has to run, if it is one.
 expected() { field "$1" Expect | tr -s ' ' '\n'; }
+on_bench() { field "$1" Bench | tr -s ' ' '\n'; }
 suites() { expected "$1" | sed 's/\..*//' | sort -u; }
 filter() { [ "$(suites "$1" | wc -l)" != 1 ] || suites "$1"; }
 
@@ -40,67 +52,109 @@ run_one() { # KIND DIFF
 		# shellcheck disable=SC2046  # a list of names
 		LABEL=mutant "$SERIES/x86.sh" $(expected "$2" | sed 's/^x86\.//')
 		;;
+	qtest)
+		# shellcheck disable=SC2046  # a list of names
+		LABEL=mutant TIMEOUT=${TIMEOUT:-60} "$TOP/bench/qemu/qtest.sh" $(expected "$2")
+		;;
 	*) FILTER=$(filter "$2") QUIET=1 TIMEOUT=${TIMEOUT:-60} "$SERIES/kunit.sh" "$1" mutant ;;
 	esac >"$LOGS/mutant.log" 2>&1
 }
 run_all() { # KIND
 	case $1 in
 	x86) "$SERIES/x86.sh" ;;
+	qtest) FILTER='*' QUIET=1 LABEL=mutant "$TOP/bench/qemu/qtest.sh" ;;
 	*) QUIET=1 "$SERIES/kunit.sh" "$1" mutant ;;
 	esac
 }
-results() { find "$RESULTS" -name 'kunit-*-mutant.json' -o -name x86-mutant.tap; }
+results() { find "$RESULTS" -name 'kunit-*-mutant.json' -o -name x86-mutant.tap -o -name qtest-mutant.tap; }
+forget() { rm -f "$RESULTS"/kunit-*-mutant.* "$RESULTS/x86-mutant.tap" "$RESULTS/qtest-mutant.tap" "$BENCH"; }
 
-status_of() { # CASE
-	for file in $(results); do
-		case $file in
-		*.json) "$SERIES/cases.py" "$file" ;;
-		*) sed -n 's/^ok [0-9]* - /PASS /p; s/^not ok [0-9]* - \([^:]*\):.*/FAIL \1/p' "$file" ;;
-		esac
-	done | awk -v c="$1" '$2 == c { print $1 }'
+# TAP as "STATUS case"; what was skipped did not run.
+statuses() { # FILE
+	case $1 in
+	*.json) "$SERIES/cases.py" "$1" ;;
+	*) sed -n '/# SKIP/d; s/^ok [0-9]* - \([^ ]*\).*/PASS \1/p; s/^not ok [0-9]* - \([^ ]*\): lost.*/ERROR \1/p; s/^not ok [0-9]* - \([^ ]*\):.*/FAIL \1/p' "$1" ;;
+	esac
+}
+status_of() { # CASE FILE...
+	wanted=$1
+	shift
+	for file; do statuses "$file"; done | awk -v c="$wanted" '$2 == c { print $1 }'
 }
 
-judge() { # DIFF
-	name=$(field "$1" Mutant)
-	if [ -z "$(results)" ]; then
-		tap 'not ok' "$name: does not build or run: $(tail -n 1 "$LOGS/mutant.log")"
-		return
-	fi
-	for case in $(expected "$1"); do
-		case $(status_of "$case") in
-		FAIL) ;;
-		ERROR) tap 'not ok' "$name: the machine was lost in $case"; return ;;
-		PASS) tap 'not ok' "$name: survived: $case passes"; return ;;
-		*) tap 'not ok' "$name: $case did not run"; return ;;
-		esac
+# Why a mutant is not killed by a case; nothing, if it is.
+reprieve() { # CASE FILE...
+	case $(status_of "$@") in
+	FAIL) ;;
+	ERROR) say "the machine was lost in $1" ;;
+	PASS) say "survived: $1 passes" ;;
+	*) say "$1 did not run" ;;
+	esac
+}
+reprieves() { # DIFF
+	[ -n "$(results)" ] || { say "does not build or run: $(tail -n 1 "$LOGS/mutant.log")"; return; }
+	# shellcheck disable=SC2046  # a list of files
+	for case in $(expected "$1"); do reprieve "$case" $(results); done
+}
+
+# The bench boots the tree as it is, and leaves what came out of it as TAP.
+BENCH=$RESULTS/bench-tree.tap
+run_bench() { # CASE...
+	rm -f "$BENCH"
+	"$TOP/bench/bench.sh" tree "$@" >"$LOGS/mutant-bench.log" 2>&1 || :
+}
+bench_reprieves() { # DIFF
+	[ -n "$(on_bench "$1")" ] || return 0
+	# shellcheck disable=SC2046  # a list of names
+	run_bench $(on_bench "$1")
+	[ -f "$BENCH" ] || { say "does not build or run on the bench: $(tail -n 1 "$LOGS/mutant-bench.log")"; return; }
+	for case in $(on_bench "$1"); do reprieve "$case" "$BENCH"; done | sed 's/^survived/survived on the bench/'
+}
+# Without a mutant the bench's cases have to pass.
+bench_passes() { # KIND
+	cases=$(for diff in $(list "$1"); do on_bench "$diff"; done | sort -u)
+	[ -n "$cases" ] || return 0
+	# shellcheck disable=SC2086  # a list of names
+	run_bench $cases
+	[ -f "$BENCH" ] || return 1
+	for case in $cases; do
+		[ "$(status_of "$case" "$BENCH")" = PASS ] || return 1
 	done
-	tap ok "$name: killed by $(field "$1" Expect | paste -sd ' ')"
 }
 
 try() { # KIND DIFF
-	rm -f "$RESULTS"/kunit-*-mutant.* "$RESULTS/x86-mutant.tap"
+	name=$(field "$2" Mutant)
+	forget
 	if ! tree_git apply --check "$2" 2>"$LOGS/mutant.log"; then
-		tap 'not ok' "$(field "$2" Mutant): does not apply: $(head -n 1 "$LOGS/mutant.log")"
+		tap 'not ok' "$name: does not apply: $(head -n 1 "$LOGS/mutant.log")"
 		return
 	fi
 	borrow mutant "$2"
-	tree_git apply "$2"
+	tree_git apply --whitespace=nowarn "$2"
 	run_one "$1" "$2" || :
-	judge "$2"
+	alive=$(reprieves "$2" | head -n 1)
+	[ -n "$alive" ] || alive=$(bench_reprieves "$2" | head -n 1)
 	give_back
+	if [ -n "$alive" ]; then
+		tap 'not ok' "$name: $alive"
+	else
+		bench=$(on_bench "$2" | paste -sd ' ')
+		tap ok "$name: killed by $(field "$2" Expect | paste -sd ' ')${bench:+, and on the bench by $bench}"
+	fi
 }
 
 check_headers
-[ -n "$(list um)$(list arm64)$(list x86)" ] || die "no mutant is called $MUTANT: series/$BASE/mutants has them"
+[ -n "$(list_all)" ] || die "no mutant is called $MUTANT: $QUEUE_NAME/mutants has them"
 make_dir "$LOGS"
 tap_begin mutants
-for kind in um arm64 x86; do
+for kind in $RUNS; do
 	[ -n "$(list "$kind")" ] || continue
 	say "mutants: $kind, first without a mutant"
 	run_all "$kind" || { tap 'not ok' "$kind: fails without any mutant, so nothing can be told"; continue; }
+	bench_passes "$kind" || { tap 'not ok' "$kind: the bench fails without any mutant (log $LOGS/mutant-bench.log)"; continue; }
 	for diff in $(list "$kind"); do
 		try "$kind" "$diff"
 	done
 done
-rm -f "$RESULTS"/kunit-*-mutant.* "$RESULTS/x86-mutant.tap"
+forget
 tap_end killed survived

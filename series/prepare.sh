@@ -24,21 +24,21 @@ new_files_of() { entries | awk -v p="$1" '!/^[[:space:]]/ { mine = $1 == p; next
 
 check_names() {
 	for patch in $(patches); do
-		[ -f "$QUEUE/$patch" ] || die "series/$BASE/series names $patch, which is not there"
+		[ -f "$QUEUE/$patch" ] || die "$QUEUE_NAME/series names $patch, which is not there"
 	done
 	for patch in "$QUEUE"/*.patch; do
 		[ -f "$patch" ] || continue
-		patches | grep -qxF "${patch##*/}" || die "series/$BASE/${patch##*/} is not in series/$BASE/series"
+		patches | grep -qxF "${patch##*/}" || die "$QUEUE_NAME/${patch##*/} is not in $QUEUE_NAME/series"
 	done
 	entries | new_files | while read -r file; do
-		[ -f "$TOP/$file" ] || die "series/$BASE/series names $file, which is not there"
+		[ -f "$ADDED/$file" ] || die "$QUEUE_NAME/series names $file, which is not there"
 	done
 }
 
 check_orphans() {
-	cat "$SERIES"/*/series 2>/dev/null | new_files | sort -u >"$SCRATCH/named"
-	for dir in drivers include tools scripts Documentation; do
-		[ ! -d "$TOP/$dir" ] || (cd "$TOP" && find "$dir" -type f)
+	cat "$QUEUES"/*/series 2>/dev/null | new_files | sort -u >"$SCRATCH/named"
+	for dir in $ADDED_IN; do
+		[ ! -d "$ADDED/$dir" ] || (cd "$ADDED" && find "$dir" -type f)
 	done | sort >"$SCRATCH/present"
 	orphan=$(comm -13 "$SCRATCH/named" "$SCRATCH/present" | head -n 1)
 	[ -z "$orphan" ] || die "$orphan is named by no queue: list it in a series file as '+ $orphan', or remove it"
@@ -84,17 +84,17 @@ identity() { # INFO: author and committer are the patch's author, at the patch's
 apply_edits() { # PATCH OVER
 	[ -s "$SCRATCH/diff" ] || return 0
 	! grep -q '^new file mode' "$SCRATCH/diff" ||
-		die "$1 adds a file: new files live whole at their kernel path, named in series/$BASE/series"
+		die "$1 adds a file: new files live whole at their $KIND_OF path, named in $QUEUE_NAME/series"
 	tree_git apply --cached --whitespace=nowarn "$SCRATCH/diff" 2>"$SCRATCH/errors" ||
 		die "$1 does not apply to $2: $(blame "$1" "$SCRATCH/diff" "$SCRATCH/errors"); mend the patch, or make it anew with 'make refresh'"
 }
 
 add_new_files() { # PATCH
 	for file in $(new_files_of "$1"); do
-		[ -z "$(tree_git ls-files "$file")" ] || die "$1 brings $file, which the kernel has already"
+		[ -z "$(tree_git ls-files "$file")" ] || die "$1 brings $file, which $NOUN has already"
 		mode=100644
-		[ ! -x "$TOP/$file" ] || mode=100755
-		blob=$(tree_git hash-object -w --no-filters "$TOP/$file")
+		[ ! -x "$ADDED/$file" ] || mode=100755
+		blob=$(tree_git hash-object -w --no-filters "$ADDED/$file")
 		tree_git update-index --add --cacheinfo "$mode,$blob,$file"
 	done
 }

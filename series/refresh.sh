@@ -95,10 +95,10 @@ update() { # FROM TO
 update_new_files() {
 	while read -r file; do
 		tree_git cat-file blob "series:$file" >"$NEW/blob"
-		update "$NEW/blob" "$TOP/$file"
+		update "$NEW/blob" "$ADDED/$file"
 		case $(tree_git ls-tree series "$file") in
-		100755*) chmod 755 "$TOP/$file" ;;
-		*) chmod 644 "$TOP/$file" ;;
+		100755*) chmod 755 "$ADDED/$file" ;;
+		*) chmod 644 "$ADDED/$file" ;;
 		esac
 	done <"$NEW/added"
 }
@@ -107,9 +107,9 @@ remove_old() { # a patch or a new file that was named here, and now is not by an
 	for patch in "$QUEUE"/*.patch; do
 		[ ! -f "$patch" ] || [ -f "$NEW/queue/${patch##*/}" ] || rm "$patch"
 	done
-	cat "$SERIES"/*/series "$NEW/series" | awk '/^[[:space:]]+\+ / { print $2 }' | sort -u >"$NEW/named"
+	cat "$QUEUES"/*/series "$NEW/series" | awk '/^[[:space:]]+\+ / { print $2 }' | sort -u >"$NEW/named"
 	awk '/^[[:space:]]+\+ / { print $2 }' "$NEW/before" | grep -vxF -f "$NEW/named" | while read -r file; do
-		rm -f "$TOP/$file"
+		rm -f "$ADDED/$file"
 		say "refresh: removed $file"
 	done
 }

@@ -67,7 +67,9 @@ int smmu_open(void);
 uint32_t smmu_cmdq_prod(void);
 struct commands smmu_commands(uint32_t from, uint32_t to, uint32_t sid);
 uint32_t smmu_events(void);
+uint32_t smmu_errors(void);
 int smmu_eats(uint32_t sid);
+int smmu_config(uint32_t sid);
 
 /* ---- vfio.c */
 
@@ -90,6 +92,7 @@ struct vfio {
 #define VFIO_NONE { .container = -1, .group = -1, .iommufd = -1, .device = -1 }
 
 int vfio_claim(struct vfio *v, const struct function *f);
+int vfio_set_iommu(const struct vfio *v);
 int vfio_attach(struct vfio *v, const struct function *f, const struct vfio *with);
 int iommufd_claim(struct vfio *v, const struct function *f, const struct vfio *with);
 int iommufd_attach(struct vfio *v, uint32_t pt);

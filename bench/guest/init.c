@@ -13,6 +13,7 @@
 #include <sys/reboot.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -31,18 +32,16 @@ static void run_scenarios(char *filter)
 	_exit(127);
 }
 
-/* All children, also those that the scenarios have left behind. */
+/* What the scenarios have left behind comes to PID 1, too. */
 static int wait_for(pid_t child)
 {
-	int status, result = 0;
+	int status;
 	pid_t pid;
 
-	while ((pid = wait(&status)) > 0 || errno == EINTR)
-		if (pid == child) {
-			result = status;
-			break;
-		}
-	return result;
+	do
+		pid = wait(&status);
+	while (pid != child && (pid > 0 || errno == EINTR));
+	return status;
 }
 
 int main(void)
@@ -74,10 +73,9 @@ int main(void)
 		printf("# bench: end signal=%d\n", WTERMSIG(status));
 	else
 		printf("# bench: end status=%d\n", WEXITSTATUS(status));
-	fflush(stdout);
 	/* What was written has to leave the port before the power goes. */
-	fsync(port);
-	sync();
+	fflush(stdout);
+	tcdrain(port);
 	reboot(RB_POWER_OFF);
 	for (;;)
 		pause();

@@ -259,6 +259,8 @@ int vfs_set(unsigned int slot, unsigned int count)
 			return ret;
 	}
 	sysfs_write("0", DEVICES "%s/sriov_drivers_autoprobe", pf.bdf);
+	/* From one number to another the way is by none. */
+	sysfs_write("0", DEVICES "%s/sriov_numvfs", pf.bdf);
 	snprintf(value, sizeof(value), "%u", count);
 	ret = sysfs_write(value, DEVICES "%s/sriov_numvfs", pf.bdf);
 	return ret || count ? ret : function_unbind(&pf);

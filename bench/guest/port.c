@@ -31,7 +31,7 @@ int port_open(void)
 }
 
 /**
- * host_request() - have the host do something
+ * host_request() - have the host do something, and wait until it has
  * @command: a line for QEMU's monitor
  * @answer: where its answer goes: "ok", or what it complained about
  * @size: of @answer
@@ -46,6 +46,7 @@ int host_request(const char *command, char *answer, size_t size)
 	if (port < 0)
 		return port;
 	dprintf(port, "@%s\n", command);
+	/* Without a limit: the guest's clock runs on while it waits. The host notices when nothing comes any more. */
 	while (got < size - 1 && read(port, answer + got, 1) == 1 && answer[got] != '\n')
 		got++;
 	answer[got] = '\0';

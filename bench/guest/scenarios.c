@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* What an expectation has to say belongs to the results. */
+#define TH_LOG_STREAM stdout
 #include "kselftest_harness.h"
 #include "bench.h"
 #include "hw/misc/ats-testdev.h"
@@ -25,7 +27,7 @@
 #define BUFFER (16 * PAGE)
 #define FAR_IOVA 0x40000000UL
 #define FAR_STRIDE (2UL << 20)
-#define FAR_PAGES 16
+#define FAR_PAGES 64
 
 /* Of a transfer, and where in the buffer: both cross pages. */
 #define LENGTH (5 * PAGE)
@@ -52,10 +54,26 @@ static bool usable(const struct function *f)
 	}
 }
 
-/* The invariant. @translating: attached to a domain that translates, so that ATS is on if it can be. */
-static void check(struct __test_metadata *_metadata, const struct function *f, const char *step, bool translating)
+/* What a function is attached to, and what its STE.Config is then. */
+enum attachment { TRANSLATED, IDENTITY, BLOCKED };
+
+static bool config_is(int config, enum attachment attachment)
 {
-	int expected = translating && usable(f);
+	switch (attachment) {
+	case TRANSLATED:
+		return config == 5 || config == 6 || config == 7;
+	case IDENTITY:
+		return config == 4;
+	default:
+		return config == 0;
+	}
+}
+
+/* The invariant: ATS is on if it can be and there is something to translate, and then everywhere. @v may be NULL. */
+static void check_eats(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v,
+		       const char *step, enum attachment attachment, bool wanted)
+{
+	int expected = wanted && attachment == TRANSLATED && usable(f);
 	int e = function_e(f), eats = smmu_eats(f->sid);
 
 	printf("#@ state step=%s bdf=%s e=%d ste_eats=%d\n", step, f->bdf, e, eats);
@@ -65,6 +83,20 @@ static void check(struct __test_metadata *_metadata, const struct function *f, c
 	EXPECT_EQ(expected, eats) {
 		TH_LOG("%s, %s: STE.EATS", step, f->bdf);
 	}
+	EXPECT_TRUE(config_is(smmu_config(f->sid), attachment)) {
+		TH_LOG("%s, %s: STE.Config is %d", step, f->bdf, smmu_config(f->sid));
+	}
+	if (!v || !v->bar)
+		return;
+	EXPECT_EQ(e, testdev_get(v->bar, ATS_TESTDEV_ENABLED));
+	if (!e)
+		EXPECT_EQ(0, testdev_get(v->bar, ATS_TESTDEV_ATC_VALID));
+}
+
+static void check(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v, const char *step,
+		  enum attachment attachment)
+{
+	check_eats(_metadata, f, v, step, attachment, true);
 }
 
 /* What user space is told does not depend on the attachment. */
@@ -124,17 +156,25 @@ static void check_dma(struct __test_metadata *_metadata, const struct function *
 /* Unmaps the buffer: the ATC is told of it, if there is one, and nobody else is. */
 static void check_unmap(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v)
 {
+	uint32_t told = testdev_get(v->bar, ATS_TESTDEV_INVS), in_vain = testdev_get(v->bar, ATS_TESTDEV_INVS_UR);
 	uint32_t before = smmu_cmdq_prod();
 	struct commands seen;
 
 	EXPECT_LE(0, vfio_unmap(v, IOVA, BUFFER));
 	seen = smmu_commands(before, smmu_cmdq_prod(), f->sid);
+	told = testdev_get(v->bar, ATS_TESTDEV_INVS) - told;
 	EXPECT_LT(0, seen.tlbi);
 	EXPECT_EQ(usable(f), seen.atc_inv > 0) {
 		TH_LOG("%s: %u invalidations for its ATC", f->bdf, seen.atc_inv);
 	}
 	EXPECT_EQ(0, seen.atc_inv_others);
+	EXPECT_EQ(usable(f) ? seen.atc_inv : 0, told);
+	EXPECT_EQ(in_vain, testdev_get(v->bar, ATS_TESTDEV_INVS_UR)) {
+		TH_LOG("%s: invalidations that it could not answer", f->bdf);
+	}
 	EXPECT_EQ(0, testdev_get(v->bar, ATS_TESTDEV_ATC_VALID));
+	EXPECT_EQ(usable(f) ? ATS_TESTDEV_DENIED : ATS_TESTDEV_DISABLED,
+		  testdev_do(v->bar, ATS_TESTDEV_CMD_TREQ, IOVA + OFFSET, LENGTH));
 }
 
 /* The cost of unmapping a page: TLBI and SYNC, and with ATS another two. */
@@ -145,7 +185,7 @@ static void check_cost(struct __test_metadata *_metadata, const struct function 
 	struct commands seen;
 
 	for (unsigned int i = 0; i < FAR_PAGES; i++)
-		ASSERT_EQ(0, vfio_map(v, memory + i * PAGE, FAR_IOVA + i * FAR_STRIDE, PAGE));
+		ASSERT_EQ(0, vfio_map(v, memory + i * PAGE % BUFFER, FAR_IOVA + i * FAR_STRIDE, PAGE));
 
 	/* The mark differs in each scenario: each is a process of its own. */
 	mark = mark ? mark + 1 : (unsigned int)getpid() << 4;
@@ -207,6 +247,9 @@ static void bench_end(struct __test_metadata *_metadata, struct bench *b)
 	EXPECT_EQ(b->events, smmu_events()) {
 		TH_LOG("the SMMU has recorded events");
 	}
+	EXPECT_EQ(0, smmu_errors()) {
+		TH_LOG("the SMMU has global errors");
+	}
 	EXPECT_EQ(0, log_scan(b->log)) {
 		TH_LOG("the kernel complained, or its log could not be read");
 	}
@@ -227,12 +270,15 @@ FIXTURE_VARIANT_ADD(function, vf_on_off) { .slot = 4, .vf = 1 };
 FIXTURE_VARIANT_ADD(function, vf_on_on) { .slot = 5, .vf = 1 };
 FIXTURE_VARIANT_ADD(function, plain_on) { .slot = 6 };
 FIXTURE_VARIANT_ADD(function, plain_off) { .slot = 7 };
+FIXTURE_VARIANT_ADD(function, pf_off_of_vf_on) { .slot = 3 };
+FIXTURE_VARIANT_ADD(function, pf_on_of_vf_on) { .slot = 5 };
+FIXTURE_VARIANT_ADD(function, pf_of_quirked_vf) { .slot = 10 };
 
 FIXTURE_SETUP(function)
 {
 	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	/* No expectations here: when one fails, the harness leaves out the test, and the teardown. */
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
-	check(_metadata, &self->b.f, "default", true);
 }
 
 FIXTURE_TEARDOWN(function)
@@ -242,15 +288,16 @@ FIXTURE_TEARDOWN(function)
 
 static void type1_cycle(struct __test_metadata *_metadata, struct bench *b)
 {
+	check(_metadata, &b->f, NULL, "default", TRANSLATED);
 	ASSERT_EQ(0, vfio_claim(&b->v, &b->f));
-	check(_metadata, &b->f, "blocked", false);
+	check(_metadata, &b->f, &b->v, "blocked", BLOCKED);
 	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
-	check(_metadata, &b->f, "attached", true);
+	check(_metadata, &b->f, &b->v, "attached", TRANSLATED);
 	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
 	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
 	check_unmap(_metadata, &b->f, &b->v);
 	vfio_close(&b->v);
-	check(_metadata, &b->f, "released", true);
+	check(_metadata, &b->f, &b->v, "released", TRANSLATED);
 }
 
 TEST_F(function, vfio_type1_twice)
@@ -261,18 +308,19 @@ TEST_F(function, vfio_type1_twice)
 
 static void iommufd_cycle(struct __test_metadata *_metadata, struct bench *b)
 {
+	check(_metadata, &b->f, NULL, "default", TRANSLATED);
 	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
-	check(_metadata, &b->f, "blocked", false);
+	check(_metadata, &b->f, &b->v, "blocked", BLOCKED);
 	ASSERT_EQ(0, iommufd_attach(&b->v, b->v.ioas));
-	check(_metadata, &b->f, "attached", true);
+	check(_metadata, &b->f, &b->v, "attached", TRANSLATED);
 	check_told(_metadata, &b->f, iommufd_not_supported(&b->v));
 	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
 	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
 	check_unmap(_metadata, &b->f, &b->v);
 	ASSERT_EQ(0, iommufd_detach(&b->v));
-	check(_metadata, &b->f, "detached", false);
+	check(_metadata, &b->f, &b->v, "detached", BLOCKED);
 	vfio_close(&b->v);
-	check(_metadata, &b->f, "released", true);
+	check(_metadata, &b->f, &b->v, "released", TRANSLATED);
 }
 
 TEST_F(function, iommufd_twice)
@@ -283,7 +331,9 @@ TEST_F(function, iommufd_twice)
 
 TEST_F(function, unmap_costs_of_vfio_type1)
 {
+	check_told(_metadata, &self->b.f, capability_not_supported(&self->b.f));
 	ASSERT_EQ(0, vfio_attach(&self->b.v, &self->b.f, NULL));
+	check(_metadata, &self->b.f, &self->b.v, "attached", TRANSLATED);
 	check_cost(_metadata, &self->b.f, &self->b.v, self->b.memory);
 }
 
@@ -291,13 +341,16 @@ TEST_F(function, unmap_costs_of_iommufd)
 {
 	ASSERT_EQ(0, iommufd_claim(&self->b.v, &self->b.f, NULL));
 	ASSERT_EQ(0, iommufd_attach(&self->b.v, self->b.v.ioas));
+	check(_metadata, &self->b.f, &self->b.v, "attached", TRANSLATED);
+	check_told(_metadata, &self->b.f, iommufd_not_supported(&self->b.v));
 	check_cost(_metadata, &self->b.f, &self->b.v, self->b.memory);
 }
 
 TEST_F(function, user_space_is_told)
 {
+	check(_metadata, &self->b.f, NULL, "default", TRANSLATED);
 	check_told(_metadata, &self->b.f, capability_not_supported(&self->b.f));
-	check(_metadata, &self->b.f, "released", true);
+	check(_metadata, &self->b.f, NULL, "released", TRANSLATED);
 }
 
 static int set_type(const struct function *f, const char *type)
@@ -310,9 +363,9 @@ TEST_F(function, identity_and_back)
 	ASSERT_EQ(0, function_unbind(&self->b.f));
 	for (int i = 0; i < 2; i++) {
 		ASSERT_EQ(0, set_type(&self->b.f, "identity"));
-		check(_metadata, &self->b.f, "identity", false);
+		check(_metadata, &self->b.f, &self->b.v, "identity", IDENTITY);
 		ASSERT_EQ(0, set_type(&self->b.f, "DMA"));
-		check(_metadata, &self->b.f, "default", true);
+		check(_metadata, &self->b.f, &self->b.v, "default", TRANSLATED);
 	}
 }
 
@@ -320,9 +373,9 @@ TEST_F(function, unbind_and_rebind)
 {
 	for (int i = 0; i < 2; i++) {
 		ASSERT_EQ(0, function_unbind(&self->b.f));
-		check(_metadata, &self->b.f, "unbound", true);
+		check(_metadata, &self->b.f, &self->b.v, "unbound", TRANSLATED);
 		ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
-		check(_metadata, &self->b.f, "bound", true);
+		check(_metadata, &self->b.f, &self->b.v, "bound", TRANSLATED);
 	}
 }
 
@@ -335,11 +388,35 @@ TEST_F(function, flr_while_attached)
 	for (int i = 0; i < 2; i++) {
 		check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
 		ASSERT_EQ(0, vfio_reset(&b->v));
-		check(_metadata, &b->f, "reset", true);
+		check(_metadata, &b->f, &b->v, "reset", TRANSLATED);
 		EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_ATC_VALID));
+		EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_TREQS)) {
+			TH_LOG("%s: there was no reset", b->f.bdf);
+		}
 	}
 	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
 	check_unmap(_metadata, &b->f, &b->v);
+}
+
+/* ---- whatever is in slot 2: for a machine that has no test device, see bench/off.sh */
+
+TEST(any_device_maps_and_unmaps)
+{
+	uint8_t *memory = memory_get(BUFFER);
+	struct function f;
+	struct vfio v;
+
+	ASSERT_NE(NULL, memory);
+	ASSERT_EQ(0, function_find(&f, 2, 0));
+	ASSERT_EQ(0, function_bind(&f, "vfio-pci"));
+	ASSERT_EQ(0, vfio_claim(&v, &f));
+	ASSERT_EQ(0, vfio_set_iommu(&v));
+	for (unsigned int i = 0; i < FAR_PAGES; i++)
+		EXPECT_EQ(0, vfio_map(&v, memory + i * PAGE % BUFFER, FAR_IOVA + i * FAR_STRIDE, PAGE));
+	for (unsigned int i = 0; i < FAR_PAGES; i++)
+		EXPECT_LE(0, vfio_unmap(&v, FAR_IOVA + i * FAR_STRIDE, PAGE));
+	vfio_close(&v);
+	EXPECT_EQ(0, function_unbind(&f));
 }
 
 /* ---- nested translation: this process is the VMM and the guest's driver in one */
@@ -399,7 +476,7 @@ static int nested_attach(struct vfio *v, bool eats, uint32_t *viommu)
 }
 
 /* The guest's CMD_ATC_INV for all that it knows of the function. */
-static int guest_atc_inv(const struct vfio *v, uint32_t viommu)
+static int guest_atc_inv(const struct vfio *v, uint32_t viommu, uint32_t *handled)
 {
 	struct iommu_viommu_arm_smmuv3_invalidate command = { .cmd = { 0x40 | (uint64_t)GUEST_SID << 32, 52 } };
 	struct iommu_hwpt_invalidate invalidate = {
@@ -407,7 +484,10 @@ static int guest_atc_inv(const struct vfio *v, uint32_t viommu)
 		.data_type = IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3, .entry_len = sizeof(command), .entry_num = 1,
 	};
 
-	return ioctl(v->iommufd, IOMMU_HWPT_INVALIDATE, &invalidate) ? -errno : 0;
+	int ret = ioctl(v->iommufd, IOMMU_HWPT_INVALIDATE, &invalidate) ? -errno : 0;
+
+	*handled = invalidate.entry_num;
+	return ret;
 }
 
 static void nested(struct __test_metadata *_metadata, struct bench *b, bool eats)
@@ -415,31 +495,37 @@ static void nested(struct __test_metadata *_metadata, struct bench *b, bool eats
 	uint8_t *ram = memory_get(GUEST_RAM_SIZE);
 	bool ats = eats && usable(&b->f);
 	struct commands seen;
-	uint32_t viommu = 0, before;
+	uint32_t viommu = 0, handled, before;
 
 	ASSERT_NE(NULL, ram);
 	guest_tables((uint64_t *)ram);
 	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
 	ASSERT_EQ(0, vfio_map(&b->v, ram, GUEST_RAM, GUEST_RAM_SIZE));
 	ASSERT_EQ(0, nested_attach(&b->v, eats, &viommu));
-	check(_metadata, &b->f, eats ? "nested-eats" : "nested", eats);
+	check_eats(_metadata, &b->f, &b->v, eats ? "nested-eats" : "nested", TRANSLATED, eats);
 	check_told(_metadata, &b->f, iommufd_not_supported(&b->v));
 	check_dma(_metadata, &b->f, &b->v, ram + GUEST_BUFFER, GUEST_BUFFER, ats);
 
 	before = smmu_cmdq_prod();
-	EXPECT_EQ(usable(&b->f) ? 0 : -EIO, guest_atc_inv(&b->v, viommu));
+	EXPECT_EQ(usable(&b->f) ? 0 : -EIO, guest_atc_inv(&b->v, viommu, &handled));
 	seen = smmu_commands(before, smmu_cmdq_prod(), b->f.sid);
-	EXPECT_EQ(usable(&b->f), seen.atc_inv) {
-		TH_LOG("%s: the guest's ATC_INV in the host's queue", b->f.bdf);
-	}
+	EXPECT_EQ(usable(&b->f), handled);
+	/* If the function could, but the guest has not allowed it: no matter, it may come or not. */
+	if (ats || !usable(&b->f))
+		EXPECT_EQ(ats, seen.atc_inv) {
+			TH_LOG("%s: the guest's ATC_INV in the host's queue", b->f.bdf);
+		}
 	EXPECT_EQ(0, seen.atc_inv_others);
 	EXPECT_EQ(ats, testdev_get(b->v.bar, ATS_TESTDEV_INVS));
 	EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_ATC_VALID));
+	EXPECT_EQ(ats ? ATS_TESTDEV_MISS : ATS_TESTDEV_DISABLED,
+		  testdev_do(b->v.bar, ATS_TESTDEV_CMD_WRITE_ATC, GUEST_BUFFER + OFFSET, LENGTH));
+	check_dma(_metadata, &b->f, &b->v, ram + GUEST_BUFFER, GUEST_BUFFER, ats);
 
 	ASSERT_EQ(0, iommufd_detach(&b->v));
-	check(_metadata, &b->f, "detached", false);
+	check(_metadata, &b->f, &b->v, "detached", BLOCKED);
 	vfio_close(&b->v);
-	check(_metadata, &b->f, "released", true);
+	check(_metadata, &b->f, &b->v, "released", TRANSLATED);
 	munmap(ram, GUEST_RAM_SIZE);
 }
 
@@ -481,17 +567,21 @@ FIXTURE_TEARDOWN(sriov)
 
 TEST_F(sriov, numvfs_up_and_down)
 {
-	struct function vf;
+	struct function vf[8];
 
 	for (unsigned int count = 1; count <= variant->vfs; count++) {
 		ASSERT_EQ(0, vfs_set(variant->slot, count));
-		check(_metadata, &self->b.f, "pf", true);
+		check(_metadata, &self->b.f, &self->b.v, "pf", TRANSLATED);
 		for (unsigned int i = 1; i <= count; i++) {
-			ASSERT_EQ(0, function_find(&vf, variant->slot, i));
-			check(_metadata, &vf, "vf", true);
+			ASSERT_EQ(0, function_find(&vf[i - 1], variant->slot, i));
+			check(_metadata, &vf[i - 1], NULL, "vf", TRANSLATED);
 		}
 		ASSERT_EQ(0, vfs_set(variant->slot, 0));
-		check(_metadata, &self->b.f, "pf", true);
+		for (unsigned int i = 0; i < count; i++) {
+			EXPECT_EQ(0, smmu_eats(vf[i].sid));
+			EXPECT_EQ(0, smmu_config(vf[i].sid));
+		}
+		check(_metadata, &self->b.f, &self->b.v, "pf", TRANSLATED);
 	}
 }
 
@@ -557,12 +647,13 @@ TEST_F(hotplug, unplug_while_attached_and_replug)
 	EXPECT_EQ(0, status);
 	ASSERT_TRUE(wait_until(false, b->f.bdf));
 	EXPECT_EQ(0, smmu_eats(b->f.sid));
+	EXPECT_EQ(0, smmu_config(b->f.sid));
 
 	ASSERT_EQ(0, host_request("device_add ats-testdev,id=hot,bus=rp6,addr=0x0.0x0,ats=on", answer, sizeof(answer)));
 	ASSERT_STREQ("ok", answer);
 	ASSERT_TRUE(wait_until(true, b->f.bdf));
 	ASSERT_EQ(0, function_find(&b->f, 6, 0));
-	check(_metadata, &b->f, "plugged", true);
+	check(_metadata, &b->f, &b->v, "plugged", TRANSLATED);
 	ASSERT_EQ(0, function_bind(&b->f, "vfio-pci"));
 	type1_cycle(_metadata, b);
 }
@@ -613,14 +704,14 @@ TEST_F(quirked, e_bit_stays_clear)
 {
 	struct bench *b = &self->b;
 
-	check(_metadata, &b->f, "boot", true);
+	check(_metadata, &b->f, &b->v, "boot", TRANSLATED);
 	for (int i = 0; i < 2; i++) {
 		ASSERT_EQ(0, function_bind(&b->f, "vfio-pci"));
 		type1_cycle(_metadata, b);
 		check_told(_metadata, &b->f, capability_not_supported(&b->f));
 		ASSERT_EQ(0, function_unbind(&b->f));
 		ASSERT_EQ(0, add_again(&b->f));
-		check(_metadata, &b->f, "added", true);
+		check(_metadata, &b->f, &b->v, "added", TRANSLATED);
 	}
 }
 
@@ -663,8 +754,8 @@ static void check_both(struct __test_metadata *_metadata, const struct vfio *v, 
 {
 	uint32_t before, after;
 
-	check(_metadata, f, "attached", true);
-	check(_metadata, other, "attached", true);
+	check(_metadata, f, NULL, "attached", TRANSLATED);
+	check(_metadata, other, NULL, "attached", TRANSLATED);
 	ASSERT_EQ(0, vfio_map(v, memory, FAR_IOVA, PAGE));
 	before = smmu_cmdq_prod();
 	EXPECT_LE(0, vfio_unmap(v, FAR_IOVA, PAGE));
@@ -683,11 +774,24 @@ TEST_F(two, in_a_container)
 
 TEST_F(two, in_an_ioas)
 {
+	struct commands seen;
+	uint32_t before;
+
 	ASSERT_EQ(0, iommufd_claim(&self->b.v, &self->b.f, NULL));
 	ASSERT_EQ(0, iommufd_attach(&self->b.v, self->b.v.ioas));
 	ASSERT_EQ(0, iommufd_claim(&self->other_v, &self->other, &self->b.v));
 	ASSERT_EQ(0, iommufd_attach(&self->other_v, self->b.v.ioas));
 	check_both(_metadata, &self->b.v, &self->b.f, &self->other, self->b.memory);
+
+	/* Who has left is told no more. */
+	ASSERT_EQ(0, iommufd_detach(&self->other_v));
+	check(_metadata, &self->other, &self->other_v, "detached", BLOCKED);
+	ASSERT_EQ(0, vfio_map(&self->b.v, self->b.memory, FAR_IOVA, PAGE));
+	before = smmu_cmdq_prod();
+	EXPECT_LE(0, vfio_unmap(&self->b.v, FAR_IOVA, PAGE));
+	seen = smmu_commands(before, smmu_cmdq_prod(), self->b.f.sid);
+	EXPECT_EQ(usable(&self->b.f), seen.atc_inv);
+	EXPECT_EQ(0, seen.atc_inv_others);
 }
 
 /* ---- what is left in an ATC */

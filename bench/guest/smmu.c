@@ -15,6 +15,8 @@
 
 #define DRIVER "/sys/bus/platform/drivers/arm-smmu-v3"
 
+#define GERROR 0x60
+#define GERRORN 0x64
 #define STRTAB_BASE 0x80
 #define STRTAB_BASE_CFG 0x88
 #define CMDQ_BASE 0x90
@@ -145,30 +147,59 @@ struct commands smmu_commands(uint32_t from, uint32_t to, uint32_t sid)
 }
 
 /**
- * smmu_eats() - STE.EATS of a function
- * @sid: its StreamID
- *
- * Return: the field, 0 also where there is no valid STE; -errno when the stream table cannot be read.
+ * smmu_errors() - the global errors that nobody has acknowledged
  */
-int smmu_eats(uint32_t sid)
+uint32_t smmu_errors(void)
+{
+	return reg32(GERROR) ^ reg32(GERRORN);
+}
+
+static int read_ste(uint32_t sid, uint64_t ste[STE_WORDS])
 {
 	uint32_t cfg = reg32(STRTAB_BASE_CFG);
-	uint64_t address = reg64(STRTAB_BASE) & ADDR_MASK;
+	uint64_t address = reg64(STRTAB_BASE) & ADDR_MASK, l1;
 	unsigned int split = cfg >> 6 & 0x1f;
-	uint64_t ste[STE_WORDS], l1;
 
+	memset(ste, 0, STE_WORDS * sizeof(*ste));
 	if ((cfg >> 16 & 3) == 1) {
 		if (ram_read(address + (sid >> split) * sizeof(l1), &l1, sizeof(l1)))
 			return -EIO;
+		/* Span 0: no STE, which is as good as one that is not valid */
 		if (!(l1 & 0x1f))
 			return 0;
 		address = l1 & ADDR_MASK;
 		sid &= (1U << split) - 1;
 	}
-	if (ram_read(address + sid * sizeof(ste), ste, sizeof(ste)))
-		return -EIO;
-	/* V, and Config with a stage: else the field is ignored */
-	if (!(ste[0] & 1) || !(ste[0] >> 3 & 1) || !(ste[0] >> 1 & 3))
-		return 0;
-	return ste[1] >> 28 & 3;
+	return ram_read(address + sid * STE_WORDS * sizeof(*ste), ste, STE_WORDS * sizeof(*ste));
+}
+
+/**
+ * smmu_eats() - STE.EATS of a function, whatever the rest of the STE says
+ * @sid: its StreamID
+ *
+ * Return: the field; -errno when the stream table cannot be read.
+ */
+int smmu_eats(uint32_t sid)
+{
+	uint64_t ste[STE_WORDS];
+	int ret = read_ste(sid, ste);
+
+	return ret ? ret : (int)(ste[1] >> 28 & 3);
+}
+
+/**
+ * smmu_config() - STE.Config of a function
+ * @sid: its StreamID
+ *
+ * Return: the field: 0 abort, 4 bypass, 5 stage 1, 6 stage 2, 7 both; -EINVAL when the STE is not valid; another -errno
+ * when the stream table cannot be read.
+ */
+int smmu_config(uint32_t sid)
+{
+	uint64_t ste[STE_WORDS];
+	int ret = read_ste(sid, ste);
+
+	if (ret)
+		return ret;
+	return ste[0] & 1 ? (int)(ste[0] >> 1 & 7) : -EINVAL;
 }

@@ -72,6 +72,15 @@ int vfio_claim(struct vfio *v, const struct function *f)
 }
 
 /**
+ * vfio_set_iommu() - attach what has been claimed to its container's translation (type 1)
+ * @v: who has been claimed
+ */
+int vfio_set_iommu(const struct vfio *v)
+{
+	return ioctl_errno(v->container, VFIO_SET_IOMMU, (void *)VFIO_TYPE1v2_IOMMU);
+}
+
+/**
  * vfio_attach() - attach a function to a container's translation (type 1), and start it
  * @v: is filled in
  * @f: the function; its driver is vfio-pci
@@ -93,7 +102,7 @@ int vfio_attach(struct vfio *v, const struct function *f, const struct vfio *wit
 	} else {
 		ret = v->container >= 0 ? 0 : vfio_claim(v, f);
 		if (!ret)
-			ret = ioctl_errno(v->container, VFIO_SET_IOMMU, (void *)VFIO_TYPE1v2_IOMMU);
+			ret = vfio_set_iommu(v);
 	}
 	if (ret)
 		return ret;

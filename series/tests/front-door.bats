@@ -32,10 +32,19 @@ without() { # NAME: a PATH with everything but the commands that end in NAME
 	[ "$(grep -v '^make: \*\*\*' <<<"$output")" = 'fetch: no such base: BASE=8.8 (known: 9.9)' ]
 }
 
-@test "ci: runs the README's test command and nothing else" {
+@test "ci: runs the README's test command; archives beside the repository are named, others are kept" {
 	top=$BATS_TEST_DIRNAME/../..
-	[ "$(grep -v '^#' "$top/.ci/run")" = 'make test' ]
 	grep -qx '    make test .*' "$top/README.md"
+	mkdir -p "$BATS_TEST_TMPDIR/bin" "$REPO/.ci"
+	cp "$top/.ci/run" "$REPO/.ci"
+	printf '#!/bin/sh\necho "make $* in $PWD with ${DOWNLOAD_CACHE:-nothing}"\n' >"$BATS_TEST_TMPDIR/bin/make"
+	chmod +x "$BATS_TEST_TMPDIR/bin/make"
+	cd "$REPO"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH
+	[ "$(.ci/run)" = "make test in $REPO with nothing" ]
+	mkdir -p "$REPO/../shared/cache"
+	[ "$(.ci/run)" = "make test in $REPO with $BATS_TEST_TMPDIR/shared/cache" ]
+	[ "$(DOWNLOAD_CACHE=/mine .ci/run)" = "make test in $REPO with /mine" ]
 }
 
 @test "fetch: a second call does nothing and needs no network" {
@@ -122,6 +131,25 @@ without() { # NAME: a PATH with everything but the commands that end in NAME
 	echo rot >>"$DOWNLOAD_CACHE/linux.tar.xz"
 	one_line fetch
 	nothing_fetched
+}
+
+@test "fetch: DOWNLOAD_CACHE is looked in and never written; what was downloaded is found all the same" {
+	offline
+	unset LINUX_TREE
+	export DOWNLOAD_CACHE=$BATS_TEST_TMPDIR/cache
+	mkdir "$DOWNLOAD_CACHE"
+	archive "$BATS_TEST_TMPDIR/upstream.tar.xz"
+	sum=$(sha256sum "$BATS_TEST_TMPDIR/upstream.tar.xz" | cut -d ' ' -f 1)
+	printf '#!/bin/sh\ncase $* in *sums.asc) echo "%s  linux-9.9.1.tar.xz" ;; *) cp "%s" "$3" ;; esac\n' "$sum" "$BATS_TEST_TMPDIR/upstream.tar.xz" >"$BATS_TEST_TMPDIR/bin/curl"
+	fetch | grep -q "verified by upstream's sha256sums.asc"
+	[ -z "$(ls "$DOWNLOAD_CACHE")" ]
+	rm -rf "$REPO/build/9.9"
+	offline
+	fetch | grep -q "verified by upstream's sha256sums.asc"
+	rm -rf "$REPO/build"
+	mv "$BATS_TEST_TMPDIR/upstream.tar.xz" "$DOWNLOAD_CACHE/linux.tar.xz"
+	sed -i "s/BASE_SHA256=none/BASE_SHA256=$sum/" "$QUEUE/base"
+	fetch | grep -q 'verified by the pin in series/9.9/base'
 }
 
 @test "fetch: no network and an empty cache" {

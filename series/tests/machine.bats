@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# kunit, mutants and demo: the verdicts, with a stand-in for kunit.py. What it "runs" is kernel/log, if there is one, or
+# kunit, mutants and situations: the verdicts, with a stand-in for kunit.py. What it "runs" is kernel/log, if there is one, or
 # else a suite of two cases, of which "ten" fails unless drivers/pci/ats.c spells out ten.
 load setup
 
@@ -127,6 +127,45 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	grep -q 'line fifty' "$TREE/drivers/pci/ats.c"
 }
 
+@test "mutants: Bench: cases have to fail on the bench as well, and to pass there without a mutant" {
+	fake_machine
+	mkdir -p "$REPO/bench"
+	# On this bench "ten" fails without line ten, and "lost" is lost then.
+	cat >"$REPO/bench/bench.sh" <<-'EOC'
+		#!/bin/sh
+		tree=$(dirname "$0")/../build/9.9/linux n=0
+		[ "$1" = tree ] && shift
+		for case; do
+			n=$((n + 1))
+			case $case in
+			*.broken) echo "not ok $n - $case: fail" ;;
+			*) if grep -q 'line ten' "$tree/drivers/pci/ats.c" || [ "${case#*.}" = other ]; then echo "ok $n - $case"
+			elif [ "${case#*.}" = lost ]; then echo "not ok $n - $case: lost"
+			else echo "not ok $n - $case: fail"; fi ;;
+			esac
+		done >"$(dirname "$0")/../build/results/9.9/bench-tree.tap"
+		echo "$*" >>"$(dirname "$0")/../benched"
+	EOC
+	chmod +x "$REPO/bench/bench.sh"
+	mutant both 'line ten' 'line 10' pci_ats.ten
+	mutant alive 'line ten' 'line 10' pci_ats.ten
+	mutant lost 'line ten' 'line 10' pci_ats.ten
+	sed -i 's/^Expect:/Bench: ats.ten noats.ten\n&/' "$QUEUE/mutants/both.diff"
+	sed -i 's/^Expect:/Bench: ats.ten ats.other\n&/' "$QUEUE/mutants/alive.diff"
+	sed -i 's/^Expect:/Bench: ats.lost\n&/' "$QUEUE/mutants/lost.diff"
+	mutants
+	[ "$rc" = 1 ]
+	has '^ok .* both: killed by pci_ats.ten, and on the bench by ats.ten noats.ten$'
+	has '^not ok .* alive: survived on the bench: ats.other passes'
+	has '^not ok .* lost: the machine was lost in ats.lost'
+	[ "$(head -n 1 "$REPO/benched")" = 'ats.lost ats.other ats.ten noats.ten' ]
+	sed -i 's/^Bench:.*/Bench: ats.broken/' "$QUEUE/mutants/both.diff"
+	mutants
+	[ "$rc" = 1 ]
+	has '^not ok .* um: the bench fails without any mutant'
+	not has '^ok'
+}
+
 @test "mutants: refuses a tree with edits, and none at all" {
 	fake_machine
 	one_line "$REPO/series/mutants.sh"
@@ -136,28 +175,28 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	says 'uncommitted edits'
 }
 
-demo() { rc=0; "$REPO/series/demo.sh" >"$BATS_TEST_TMPDIR/out" 2>&1 || rc=$?; cat "$BATS_TEST_TMPDIR/out"; }
+situations() { rc=0; "$REPO/series/situations.sh" >"$BATS_TEST_TMPDIR/out" 2>&1 || rc=$?; cat "$BATS_TEST_TMPDIR/out"; }
 
-@test "demo: the listed case fails without and passes with the series, the others pass" {
+@test "situations: the listed case fails without and passes with the series, the others pass" {
 	fake_machine
 	echo 'pci_ats.ten | ten is a number' >"$QUEUE/situations"
-	demo
+	situations
 	[ "$rc" = 0 ]
 	has '^ten is a number +fail +pass$'
 	has '2 as expected, 0 not'
 	[ "$(git -C "$TREE" symbolic-ref --short HEAD)" = series ]
 }
 
-@test "demo: one failure missing, one too many" {
+@test "situations: one failure missing, one too many" {
 	fake_machine
 	echo 'pci_ats.other | not broken at all' >"$QUEUE/situations"
-	demo
+	situations
 	[ "$rc" = 1 ]
 	has 'not ok .* pci_ats.other: pass unpatched, pass patched'
 	has 'not ok .* pci_ats.ten: fail unpatched'
 }
 
-@test "demo: an unpatched machine that is lost proves nothing" {
+@test "situations: an unpatched machine that is lost proves nothing" {
 	fake_machine
 	echo 'pci_ats.ten | ten is a number' >"$QUEUE/situations"
 	sed -i "s/^if sys.argv\[1\] == 'exec':/&\n    if 'line ten' not in open('drivers\/pci\/ats.c').read(): open('log', 'w').write('KTAP version 1\\\\n1..1\\\\n    1..2\\\\n    ok 2 other\\\\n')\n    elif os.path.exists('log'): os.remove('log')/" "$TREE/tools/testing/kunit/kunit.py"
@@ -166,24 +205,24 @@ demo() { rc=0; "$REPO/series/demo.sh" >"$BATS_TEST_TMPDIR/out" 2>&1 || rc=$?; ca
 	sed -i 's/^0004.*/& test/' "$QUEUE/series"
 	"$REPO/series/prepare.sh"
 	echo /log >>"$TREE/.git/info/exclude"
-	demo
+	situations
 	[ "$rc" = 3 ]
 	has '^ten is a number +lost +pass$'
 }
 
-@test "demo: results of an earlier run do not stand in for a kernel that does not build" {
+@test "situations: results of an earlier run do not stand in for a kernel that does not build" {
 	fake_machine
 	echo 'pci_ats.ten | ten is a number' >"$QUEUE/situations"
-	demo
+	situations
 	[ "$rc" = 0 ]
 	change 's/line 30/syntax error/' 'PCI/ATS: break it'
 	"$REPO/series/refresh.sh"
-	demo
+	situations
 	[ "$rc" != 0 ]
 	not has '^ten is a number'
 }
 
-@test "demo: a patched kernel that complains is not as expected" {
+@test "situations: a patched kernel that complains is not as expected" {
 	fake_machine
 	echo 'pci_ats.ten | ten is a number' >"$QUEUE/situations"
 	sed -i 's/^arm-smmu-v3 oas/WARNING: drivers\/pci\/ats.c:1\n&/; s/arm-smmu-v3 oas.n/arm-smmu-v3 oas\\nWARNING: drivers\/pci\/ats.c:1\\n/' "$TREE/tools/testing/kunit/kunit.py"
@@ -191,7 +230,7 @@ demo() { rc=0; "$REPO/series/demo.sh" >"$BATS_TEST_TMPDIR/out" 2>&1 || rc=$?; ca
 	"$REPO/series/refresh.sh"
 	sed -i 's/^0004.*/& test/' "$QUEUE/series"
 	"$REPO/series/prepare.sh"
-	demo
+	situations
 	[ "$rc" = 1 ]
 	has 'the patched kernel: a case failed, or the kernel complained'
 }

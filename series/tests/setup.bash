@@ -9,9 +9,11 @@ setup() {
 	export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.com GIT_COMMITTER_NAME=C GIT_COMMITTER_EMAIL=c@example.com
 	unset LOCKED BORROWER FILTER MUTANT QUIET LABEL W TIMEOUT KERNEL_ARGS
 	unset BUILD_DIR DOWNLOAD_CACHE LINUX_TARBALL FORCE V MAKEFLAGS MAKELEVEL
-	mkdir -p "$QUEUE" "$KERNEL/drivers/pci"
+	unset PROJECT QEMU_BASE QEMU_TREE QEMU_TARBALL
+	mkdir -p "$QUEUE" "$KERNEL/drivers/pci" "$REPO/bench/qemu"
 	cp -r "$BATS_TEST_DIRNAME/../../Makefile" "$REPO"
 	cp "$BATS_TEST_DIRNAME"/../*.sh "$BATS_TEST_DIRNAME"/../*.py "$BATS_TEST_DIRNAME"/../packages "$REPO/series"
+	cp "$BATS_TEST_DIRNAME"/../../bench/qemu/*.sh "$REPO/bench/qemu"
 	cat >"$QUEUE/base" <<-EOC
 		BASE_VERSION=9.9.1 BASE_PACKAGE=no-such-package BASE_ARCHIVE=linux.tar.xz BASE_SHA256=none
 		BASE_UPSTREAM=https://localhost:1/linux-9.9.1.tar.xz BASE_DATE='2020-01-01T00:00:00Z' BASE_DISK_MB=1

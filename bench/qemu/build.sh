@@ -1,0 +1,75 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# build.sh [base]: build QEMU for arm64 guests, and the tests of it that are run here, from what the prepared tree holds,
+# committed or not; or else QEMU without the queue, to compare with, in a folder of its own and without tests.
+set -eu
+PROJECT=qemu
+. "$(dirname -- "$0")/../../series/lib.sh"
+. "$TOP/bench/qemu/tests.sh"
+ME=qemu
+case $#:${1:-} in 0: | 1:base) ;; *) die "usage: build.sh [base]" ;; esac
+begin
+"$TOP/bench/qemu/meson.sh"
+TARGETS="qemu-system-aarch64 $(all_tests | sed 's,^,tests/qtest/,' | paste -sd ' ')"
+O=$WORK/build
+LOG=$LOGS/build${1:+-$1}.log
+make_dir "$LOGS"
+if [ "${1:-}" = base ]; then
+	[ -d "$WORK/base/qemu" ] || tree_git worktree add -q --detach "$WORK/base/qemu" base ||
+		die "cannot check out QEMU in $WORK/base/qemu: is the disk full?"
+	TREE=$WORK/base/qemu TARGETS=qemu-system-aarch64 O=$WORK/base/build
+fi
+CROSS=''
+need gcc ninja pkg-config /usr/bin/python3 '/usr/lib/python3.*/ensurepip' /usr/include/stdlib.h /usr/include/zlib.h \
+	/usr/include/glib-2.0/glib.h /usr/include/pixman-1/pixman.h /usr/include/libfdt.h
+use_ccache
+# The two builds of QEMU are in different folders, and have most objects in common.
+export CCACHE_NOHASHDIR=1
+unset CFLAGS CPPFLAGS CXXFLAGS LDFLAGS NINJA NINJAFLAGS NINJA_STATUS
+export PYTHONPATH="$BUILD_DIR/tools/usr/lib/python3/dist-packages" PYTHONDONTWRITEBYTECODE=1
+
+# As little as boots a kernel on the virt machine: from nothing it is built in the time that a kernel takes.
+ARGUMENTS='--python=/usr/bin/python3 --target-list=aarch64-softmmu --without-default-features --enable-system
+	--enable-tcg --enable-fdt=system --disable-debug-info --disable-docs --disable-tools --disable-werror --disable-install-blobs'
+# What meson does not look at by itself before it builds.
+configuration() {
+	say "$CC" "$ARGUMENTS"
+	(cd "$TREE" && cat configure pythondeps.toml) | sha256sum
+}
+configure() {
+	rm -rf "$O" && mkdir "$O" && cd "$O" || return 1
+	# shellcheck disable=SC2086  # a list of words
+	"../${TREE##*/}/configure" --cc="$CC" $ARGUMENTS && forget_werror && roms && configuration >"$O/configuration"
+}
+# In a git tree configure leaves this for meson to find when it runs again, and all would be built again with -Werror.
+forget_werror() { sed -i '/^werror = /d' "$O/config-meson.cross"; }
+# A network card does not start without its ROM, which nothing here runs: so none of the real ones has to be there.
+roms() {
+	data=$O/qemu-bundle/usr/local/share/qemu
+	mkdir -p "$data"
+	sed -n "s/^ *'\(.*\.rom\)',\$/\1/p" "$TREE/pc-bios/meson.build" | while read -r rom; do
+		head -c 512 /dev/zero >"$data/$rom"
+	done
+}
+configured() { configuration | cmp -s - "$O/configuration"; }
+
+build() {
+	# shellcheck disable=SC2086  # a list of words
+	ninja -C "$O" -j "$JOBS" $TARGETS
+}
+meter_steps() {
+	step=$(sed -n 's,^\[\([0-9]*\)/\([0-9]*\)\] .*,\1 of \2,p' "$LOG" | tail -n 1)
+	printf '%s steps, ' "${step:-0 of about $BASE_STEPS}"
+}
+
+# fail WHAT: a build that fails is a failed test, told in one line.
+fail() {
+	! disk_full "$LOG" || die "no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
+	first=$(grep -m 1 -E '(^| )(error|ERROR): |undefined reference' "$LOG" || grep -m 1 '^FAILED: ' "$LOG" || tail -n 1 "$LOG")
+	printf '%s: %s failed: %s (log %s)\n' "$ME" "$1" "$first" "$LOG" >&2
+	exit 1
+}
+
+configured || progress "$ME: configuring" "$LOG" meter_none configure || fail configuration
+progress "$ME: building" "$LOG" meter_steps build || fail build
+say "$ME: QEMU $(sed -n 's/^version=//p' "$WORK/source")${1:+, without the queue,} in $O, $(elapsed)"
