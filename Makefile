@@ -4,15 +4,16 @@
 .SILENT:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 qemu qtest mutants demo test bisect checkpatch clean distclean
+.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-tree bench-off situations qemu qtest mutants demo test bisect checkpatch clean distclean
 
 help: ## print this
 	sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
 	echo
 	sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
 
-demo: ## all from nothing: packages, source, unpatched and patched kernel; boot both, print the table
-	series/demo.sh
+demo: ## all from nothing: packages, sources, QEMU, unpatched and patched kernel; boot both, print the table
+	series/deps.sh
+	bench/bench.sh
 test: ## everything that is checked; the last line is "N passed, N failed, N skipped"
 	series/test.sh
 deps: ## install the distribution packages that are missing (the only step that needs root)
@@ -29,6 +30,14 @@ kunit-arm64: ## the PCI ATS and SMMUv3 suites, on an arm64 kernel under QEMU
 	series/kunit.sh arm64
 x86: ## compile what the series edits in the Intel and AMD drivers
 	series/x86.sh
+bench: ## the scenarios on emulated hardware, on the unpatched and on the patched kernel, and the table
+	bench/bench.sh
+bench-tree: ## the scenarios on what build/BASE/linux holds, committed or not
+	bench/bench.sh tree $(CASES)
+bench-off: ## without ats=on QEMU's machine is what it was
+	bench/off.sh
+situations: ## the KUnit cases on the unpatched and on the patched kernel, and the table
+	series/situations.sh
 qemu: ## build the QEMU of the bench: its queue over its source
 	bench/qemu/build.sh
 qtest: ## the tests of what that queue adds, and QEMU's own for PCI
@@ -52,6 +61,8 @@ distclean: ## remove all of build/
 #   DOWNLOAD_CACHE=     folder where archives are looked for, and never written; downloads are kept in build/download
 #   BUILD_DIR=          instead of build/
 #   FORCE=1             prepare, distclean: discard work that is not in the series
+#   MACHINE=name        bench: only this machine: ats, smmu-without-ats, root-without-ats, noats
+#   CASES=...           bench-tree: only these scenarios, as ats.function.vf_off_on.vfio_type1_twice
 #   MUTANT=name         mutants: only this one
 #   FILTER=glob         kunit: only these cases, as kunit.py takes them; qtest: only these of the queue's, test./path
 #   KERNEL_ARGS=        kunit: for the kernel's command line, as arm_smmu_v3_ats_test.seed=7 for another random walk

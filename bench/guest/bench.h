@@ -68,6 +68,7 @@ uint32_t smmu_cmdq_prod(void);
 struct commands smmu_commands(uint32_t from, uint32_t to, uint32_t sid);
 uint32_t smmu_events(void);
 uint32_t smmu_errors(void);
+uint32_t smmu_idr(unsigned int n);
 int smmu_eats(uint32_t sid);
 int smmu_config(uint32_t sid);
 

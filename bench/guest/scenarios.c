@@ -407,6 +407,9 @@ TEST(any_device_maps_and_unmaps)
 	struct vfio v;
 
 	ASSERT_NE(NULL, memory);
+	ASSERT_EQ(0, smmu_open());
+	printf("#@ id idr0=%x idr1=%x idr2=%x idr3=%x idr4=%x idr5=%x\n", smmu_idr(0), smmu_idr(1), smmu_idr(2), smmu_idr(3),
+	       smmu_idr(4), smmu_idr(5));
 	ASSERT_EQ(0, function_find(&f, 2, 0));
 	ASSERT_EQ(0, function_bind(&f, "vfio-pci"));
 	ASSERT_EQ(0, vfio_claim(&v, &f));

@@ -154,6 +154,15 @@ uint32_t smmu_errors(void)
 	return reg32(GERROR) ^ reg32(GERRORN);
 }
 
+/**
+ * smmu_idr() - an ID register
+ * @n: which, 0 to 5
+ */
+uint32_t smmu_idr(unsigned int n)
+{
+	return reg32(4 * n);
+}
+
 static int read_ste(uint32_t sid, uint64_t ste[STE_WORDS])
 {
 	uint32_t cfg = reg32(STRTAB_BASE_CFG);
