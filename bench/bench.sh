@@ -7,6 +7,7 @@
 # Results: build/results/<base>/bench*; each machine's console and trace: build/<base>/bench/<label>/.
 set -eu
 . "$(dirname -- "$0")/../series/lib.sh"
+# shellcheck source=series/compare.sh
 . "$SERIES/compare.sh"
 MODE=${1:-compare}
 [ $# = 0 ] || shift

@@ -5,6 +5,7 @@ set -eu
 . "$(dirname -- "$0")/lib.sh"
 lock
 load_pin
+QEMU_RESULTS=$BUILD_DIR/results/qemu-10.2
 passed=0 failed=0 skipped=0
 
 # stage TITLE COUNT FILE COMMAND...: COUNT says how to read FILE: as tap, or as the json of kunit.py. A stage that
@@ -43,7 +44,7 @@ run_bats() {
 meter_bats() { printf '%s tests, ' "$(grep -cE '^(not )?ok ' "$RESULTS/front-door.tap")"; }
 run_shellcheck() {
 	tap_begin shellcheck
-	for script in "$SERIES"/*.sh "$SERIES"/tests/*.bash "$TOP/.ci/run"; do
+	for script in "$SERIES"/*.sh "$SERIES"/tests/*.bash "$TOP"/bench/*.sh "$TOP"/bench/qemu/*.sh "$TOP/.ci/run"; do
 		if shellcheck "$script"; then tap ok "${script#"$TOP"/}"; else tap 'not ok' "${script#"$TOP"/}"; fi
 	done
 	tap_end clean 'not clean'
@@ -60,9 +61,13 @@ stage 'no trace of the tests in the driver' tap "$RESULTS/hot-path.tap" "$SERIES
 um=$RESULTS/kunit-um.json
 [ "$(uname -m)" = x86_64 ] || um=$RESULTS/kunit-arm64-pci_ats.json
 stage 'KUnit, UML' json "$um" env QUIET=1 "$SERIES/kunit.sh" um
-stage 'unpatched against patched, arm64' tap "$RESULTS/demo.tap" "$SERIES/demo.sh"
+stage 'KUnit, arm64, unpatched against patched' tap "$RESULTS/situations.tap" "$SERIES/situations.sh"
 stage 'KUnit, arm64' json "$RESULTS/kunit-arm64.json" env QUIET=1 "$SERIES/kunit.sh" arm64
+stage 'QEMU: tests of what the bench adds, and its own' tap "$QEMU_RESULTS/qtest.tap" env QUIET=1 "$TOP/bench/qemu/qtest.sh"
+stage 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
+stage 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
 stage 'mutants' tap "$RESULTS/mutants.tap" "$SERIES/mutants.sh"
+stage 'mutants of QEMU' tap "$QEMU_RESULTS/mutants.tap" env PROJECT=qemu "$SERIES/mutants.sh"
 say "test: $(elapsed); results in $RESULTS"
 say "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]
