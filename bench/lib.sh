@@ -20,14 +20,14 @@ kernel() { # BRANCH LABEL
 	rm -f "$BENCH/Image-$2.key"
 	borrow branch series
 	tree_git checkout -q "$1"
-	BUILD_ONLY=1 "$SERIES/kunit.sh" arm64 "$2"
+	BUILD_ONLY=1 "$SERIES/kunit.sh" arm64
 	cp "$WORK/arm64/arch/arm64/boot/Image" "$BENCH/Image-$2"
 	give_back
 	say "$key" >"$BENCH/Image-$2.key"
 }
 
 tree_kernel() {
-	BUILD_ONLY=1 "$SERIES/kunit.sh" arm64 tree
+	BUILD_ONLY=1 "$SERIES/kunit.sh" arm64
 	cp "$WORK/arm64/arch/arm64/boot/Image" "$BENCH/Image-tree"
 }
 

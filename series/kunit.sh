@@ -131,7 +131,7 @@ verdict() {
 
 # Before the build: no result may outlive what it was a result of.
 make_dir "$RESULTS"
-rm -f "$RESULTS/$NAME".*
+[ "${BUILD_ONLY:-0}" != 0 ] || rm -f "$RESULTS/$NAME".*
 make_kernel
 [ "${BUILD_ONLY:-0}" = 0 ] || exit 0
 cp "$WORK/source" "$RESULTS/source"

@@ -16,6 +16,16 @@
 /* What linux/pci_regs.h calls its own way */
 #define ATS_CTRL_E 0x8000
 
+static int open_path(int flags, const char *format, va_list args)
+{
+	char path[256];
+	int fd;
+
+	vsnprintf(path, sizeof(path), format, args);
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 /**
  * sysfs_write() - write a string to a file
  * @value: the string
@@ -23,17 +33,15 @@
  */
 int sysfs_write(const char *value, const char *format, ...)
 {
-	char path[256];
 	ssize_t done;
 	va_list args;
 	int fd;
 
 	va_start(args, format);
-	vsnprintf(path, sizeof(path), format, args);
+	fd = open_path(O_WRONLY, format, args);
 	va_end(args);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	done = write(fd, value, strlen(value));
 	if (done < 0)
 		done = -errno;
@@ -49,17 +57,15 @@ int sysfs_write(const char *value, const char *format, ...)
  */
 int sysfs_read(char *value, size_t size, const char *format, ...)
 {
-	char path[256];
 	ssize_t done;
 	va_list args;
 	int fd;
 
 	va_start(args, format);
-	vsnprintf(path, sizeof(path), format, args);
+	fd = open_path(O_RDONLY, format, args);
 	va_end(args);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	done = read(fd, value, size - 1);
 	if (done < 0)
 		done = -errno;

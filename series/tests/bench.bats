@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0
+# The bench's runner and its judges, without QEMU: a script in its place says what it is told to.
+
+setup() {
+	T=$BATS_TEST_TMPDIR BENCH=$BATS_TEST_DIRNAME/../../bench
+	cat >"$T/qemu" <<'EOC'
+#!/usr/bin/env bash
+# The descriptors of port and monitor are in the arguments, as QEMU takes them.
+port=$(printf '%s\n' "$@" | sed -n 's/^socket,id=port,fd=//p') qmp=$(printf '%s\n' "$@" | sed -n 's/^socket,id=qmp,fd=//p')
+console=$(printf '%s\n' "$@" | sed -n 's/^file://p')
+[ -z "${STDERR:-}" ] || { echo "$STDERR" >&2; exit 1; }
+echo 'Booting Linux' >"$console"
+echo '{"QMP": {}}' >&"$qmp"
+read -r _ <&"$qmp"
+echo '{"return": {}}' >&"$qmp"
+printf '%b' "$SAYS" >&"$port"
+if [ -n "${ASKS:-}" ]; then
+	printf '@%s\n' "$ASKS" >&"$port"
+	read -r request <&"$qmp"
+	echo "$request" >"$console.request"
+	echo '{"event": "SOMETHING"}' >&"$qmp"
+	echo '{"return": ""}' >&"$qmp"
+	read -r answer <&"$port"
+	printf 'answer: %s\n# bench: end status=0\n' "$answer" >&"$port"
+fi
+[ -z "${HANGS:-}" ] || sleep 60
+EOC
+	chmod +x "$T/qemu"
+}
+
+run_machine() { run "$BENCH/run.py" "$T/out" "$T/qemu" -M virt; }
+
+@test "a machine that ends with its final line has run" {
+	SAYS='ok 1 a\n# bench: end status=0\n' run_machine
+	[ "$status" = 0 ]
+	grep -qx 'ok 1 a' "$T/out.ktap"
+}
+
+@test "a machine that fails a scenario has run, too: the verdict is not the runner's" {
+	SAYS='not ok 1 a\n# bench: end status=1\n' run_machine
+	[ "$status" = 0 ]
+}
+
+@test "a machine that dies before its final line is lost" {
+	SAYS='ok 1 a\n' run_machine
+	[ "$status" = 3 ]
+}
+
+@test "a machine that falls silent is lost" {
+	SAYS='ok 1 a\n' HANGS=1 SILENCE=1 run_machine
+	[ "$status" = 3 ]
+}
+
+@test "a QEMU that does not start is told in one line" {
+	STDERR='qemu: no such device' run_machine
+	[ "$status" = 2 ]
+	[ "$output" = 'run.py: QEMU did not start: qemu: no such device' ]
+}
+
+@test "what the guest asks for is done in the monitor, and answered" {
+	SAYS='' ASKS='device_add edu' run_machine
+	[ "$status" = 0 ]
+	grep -q '"command-line": "device_add edu"' "$T/out.console.request"
+	grep -qx 'answer: ok' "$T/out.ktap"
+}
+
+@test "commands that QEMU has not seen are noticed" {
+	mkdir "$T/label"
+	printf '#  RUN           a.b ...\n#@ commands mark=5 unmaps=1 total=2 tlbi=1 sync=1 atc_inv=0\nok 1 a.b\n' >"$T/label/ats.ktap"
+	printf '%s\n' 'ats_testdev_mark 01:00.0 value 0x5' 'smmuv3_cmdq_opcode <--- SMMU_CMD_TLBI_NH_VA' \
+		'smmuv3_cmdq_opcode <--- SMMU_CMD_SYNC' 'ats_testdev_mark 01:00.0 value 0x5' >"$T/label/ats.trace"
+	run "$BENCH/facts.py" counts "$T/label"
+	[ "$output" = "same ats.a.b: commands of 1 unmaps: 2 in the queue, 2 in QEMU's trace" ]
+	sed -i 2d "$T/label/ats.trace"
+	run "$BENCH/facts.py" counts "$T/label"
+	[ "$output" = "differs ats.a.b: commands of 1 unmaps: 2 in the queue, 1 in QEMU's trace" ]
+}
+
+@test "the bench: bad use is told in one line" {
+	BUILD_DIR=$T/build run "$BENCH/bench.sh" everything
+	[ "$status" = 2 ]
+	[ "$output" = 'bench: usage: bench.sh [tree [machine.case...]]' ]
+}
