@@ -4,7 +4,7 @@
 .SILENT:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-tree bench-off situations qemu qtest mutants demo test bisect checkpatch clean distclean
+.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-tree bench-off selftest htmldocs situations qemu qtest mutants demo test bisect checkpatch clean distclean
 
 help: ## print this
 	sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -36,6 +36,8 @@ bench-tree: ## the scenarios on what build/BASE/linux holds, committed or not
 	bench/bench.sh tree $(CASES)
 bench-off: ## without ats=on QEMU's machine is what it was
 	bench/off.sh
+selftest: ## iommufd's selftests, the DMA map stress and a VMM's decision, on the unpatched and on the patched kernel
+	bench/selftest.sh
 situations: ## the KUnit cases on the unpatched and on the patched kernel, and the table
 	series/situations.sh
 qemu: ## build the QEMU of the bench: its queue over its source
@@ -44,6 +46,8 @@ qtest: ## the tests of what that queue adds, and QEMU's own for PCI
 	bench/qemu/qtest.sh
 mutants: ## break each fix of the series, one at a time, and see a test fail
 	series/mutants.sh
+htmldocs: ## the documentation that the series adds, by the tree's own htmldocs and kernel-doc
+	series/htmldocs.sh
 checkpatch: ## the kernel's checkpatch.pl --strict over each patch
 	series/checkpatch.sh
 bisect: ## each patch on its own: builds without warnings, passes the tests there are

@@ -27,63 +27,6 @@ begin
 *) die "no machine is called $MACHINE (known: $MACHINES)" ;;
 esac
 
-# ---- running them
-
-# The kernels to be compared run beside each other, machine by machine.
-boot_all() { # LABEL...
-	for machine in $MACHINES; do
-		[ -z "$WANTED" ] || [ -n "$(cases_of "$machine")" ] || continue
-		booting=''
-		for label; do
-			boot "$machine" "$label" &
-			booting="$booting $!"
-		done
-		# shellcheck disable=SC2086  # a list of numbers
-		wait $booting
-	done
-}
-seen() { for label in $RUNNING; do cat "$BENCH/$label"/*.ktap 2>/dev/null; done | grep -cE '^(not )?ok ' || :; }
-meter_boots() { printf '%s scenarios, ' "$(seen)"; }
-
-run() { # LABEL...
-	RUNNING=$*
-	for label; do rm -rf "${BENCH:?}/$label" "$RESULTS/bench-$label".*; done
-	progress "bench: running $*" "$LOGS/bench.log" meter_boots boot_all "$@" || :
-	grep -h '^run.py: ' "$LOGS/bench.log" >&2 || :
-	for label; do collect "$label"; done
-}
-
-# One KTAP of all machines of a kernel, each a suite, for kunit.py to make JUnit and JSON of.
-collect() { # LABEL
-	out=$RESULTS/bench-$1
-	booted=$(cd "$BENCH/$1" && echo *.rc | sed 's/\.rc//g')
-	{
-		echo 'KTAP version 1'
-		say "1..$(say "$booted" | wc -w)"
-		n=0
-		for machine in $booted; do
-			n=$((n + 1)) verdict=ok
-			printf '    KTAP version 1\n    # Subtest: %s\n' "$machine"
-			grep -v '^TAP version' "$BENCH/$1/$machine.ktap" | sed 's/^/    /'
-			! grep -q '^not ok' "$BENCH/$1/$machine.ktap" && [ "$(cat "$BENCH/$1/$machine.rc")" = 0 ] || verdict='not ok'
-			say "$verdict $n $machine"
-		done
-	} >"$out.ktap"
-	(cd "$TREE" && PYTHONDONTWRITEBYTECODE=1 python3 tools/testing/kunit/kunit.py parse --json="$out.json" --junit="$out.junit.xml" \
-		"$out.ktap" >/dev/null) || :
-	"$SERIES/cases.py" "$out.json" | awk '{ print $2, tolower($1) }' >"$(cases_file "$1")"
-	lost "$1" || return 0
-	echo '- lost' >>"$(cases_file "$1")"
-}
-lost() { grep -qvx 0 "$BENCH/$1"/*.rc; }
-report_lost() { # LABEL
-	for rc in "$BENCH/$1"/*.rc; do
-		[ "$(cat "$rc")" != 0 ] || continue
-		machine=$(basename "$rc" .rc)
-		tap 'not ok' "$machine, $1 kernel: the machine was lost; its console ends: $(tail -n 1 "$BENCH/$1/$machine.console" 2>/dev/null)"
-	done
-}
-
 # QEMU's trace has to show what the guest has read from the command queue.
 report_counts() { # LABEL
 	"$TOP/bench/facts.py" counts "$BENCH/$1" >"$BENCH/$1/counts" || :
@@ -146,30 +89,9 @@ compare() {
 	tap_end 'as expected' 'not as expected' || { ! lost unpatched && ! lost patched || exit 3; exit 1; }
 }
 
-tree() { # CASE...
-	WANTED=$*
-	for case; do
-		case " $MACHINES " in *" ${case%%.*} "*) ;; *) die "$case: no machine is called ${case%%.*} (known: $MACHINES)" ;; esac
-	done
-	tree_kernel
-	device_trees tree
-	run tree
-	tap_begin "bench-tree"
-	while read -r case status; do
-		case $status in
-		pass) tap ok "$case" ;;
-		skip) tap ok "$case # SKIP" ;;
-		-) ;;
-		*) tap 'not ok' "$case: $status" ;;
-		esac
-	done <"$(cases_file tree)"
-	report_lost tree
-	for case in $WANTED; do
-		[ "$(status_on tree "$case")" != 'not run' ] || tap 'not ok' "$case: there is no such scenario"
-	done
-	tap_end passed failed || { ! lost tree || exit 3; exit 1; }
-}
-
 "$TOP/bench/qemu/build.sh"
 guest
-"$MODE" "$@"
+case $MODE in
+compare) compare ;;
+tree) on_tree "$@" ;;
+esac

@@ -1,11 +1,16 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
-# What the machines of the bench are made of, for bench/*.sh: kernels, guest, device trees, and how one is booted. The
-# caller has series/lib.sh, has begun, and sets WANTED to the cases it wants, none for all.
+# What the machines of the bench are made of, for bench/*.sh: kernels, guest, device trees; how one is booted, and what
+# comes out of it. The caller has series/lib.sh, has begun, and sets
+#   WANTED    the cases it wants, none for all
+#   COMPARED  the name of its results
 # shellcheck disable=SC2034  # the scripts that source this file use these
-BENCH=$WORK/bench
+BENCH=$WORK/bench RUNS=$WORK/bench
 QEMU=$BUILD_DIR/qemu-10.2/build/qemu-system-aarch64
-MACHINES='ats smmu-without-ats root-without-ats noats'
+# The largest buffer of the iommufd selftests, twice, in pages of 2 MiB.
+HUGEPAGES=72
+HARDWARE='ats smmu-without-ats root-without-ats noats' MACHINES=$HARDWARE
+INITRAMFS=$BENCH/guest/initramfs.cpio.gz
 CROSS=''
 [ "$(uname -m)" = aarch64 ] || CROSS=aarch64-linux-gnu-
 need "${CROSS}gcc" fdtput python3
@@ -31,15 +36,16 @@ tree_kernel() {
 	cp "$WORK/arm64/arch/arm64/boot/Image" "$BENCH/Image-tree"
 }
 
-make_guest() {
-	if [ ! -f "$BENCH/headers/usr/include/linux/iommufd.h" ]; then
-		make -C "$TREE" ARCH=arm64 O="$BENCH/headers" headers || return 1
-	fi
-	make -C "$TOP/bench/guest" CC="${CROSS}gcc" HEADERS="$BENCH/headers/usr/include" \
-		KSELFTEST="$TREE/tools/testing/selftests" GEN_INIT_CPIO="$TREE/usr/gen_init_cpio.c" O="$BENCH/guest"
+make_headers() { make -C "$TREE" ARCH=arm64 O="$BENCH/headers" headers; }
+make_guest() { # CPIO [VARIABLE=...]
+	cpio=$1
+	shift
+	make_headers || return 1
+	make -C "$TOP/bench/guest" CC="${CROSS}gcc" HEADERS="$BENCH/headers/usr/include" KSELFTEST="$TREE/tools/testing/selftests" \
+		GEN_INIT_CPIO="$TREE/usr/gen_init_cpio.c" O="$BENCH/guest" "$@" "$BENCH/guest/$cpio"
 }
 guest() {
-	progress "bench: building the guest" "$LOGS/guest.log" meter_none make_guest ||
+	progress "bench: building the guest" "$LOGS/guest.log" meter_none make_guest initramfs.cpio.gz ||
 		explain "$LOGS/guest.log" 'the guest does not build' "$(grep -m 1 -E 'error|Error' "$LOGS/guest.log") (log $LOGS/guest.log)"
 }
 
@@ -58,17 +64,22 @@ device_trees() { # LABEL
 		explain "$LOGS/device-trees.log" 'QEMU does not write its device tree' "$(head -n 1 "$LOGS/device-trees.log") (log $LOGS/device-trees.log)"
 }
 
+# A machine is named after its hardware, and runs the scenarios; or after another program, and has the hardware "ats".
+hardware_of() { case " $HARDWARE " in *" $1 "*) say "$1" ;; *) say ats ;; esac; }
+program_of() { case " $HARDWARE " in *" $1 "*) say scenarios ;; *) say "$1" ;; esac; }
+
 # The guest's time is counted in its instructions, and skipped while it sleeps: a run takes as long as there is work, and
 # gives the same again.
 arguments() { # MACHINE LABEL
 	say -icount shift=0,sleep=off -M virt,iommu=smmuv3,gic-version=3 -cpu cortex-a72 -smp 1 -m 512 -global arm-smmuv3.fwb=on
-	say -readconfig "$TOP/bench/machine.cfg" -kernel "$BENCH/Image-$2" -initrd "$BENCH/guest/initramfs.cpio.gz"
+	say -readconfig "$TOP/bench/machine.cfg" -kernel "$BENCH/Image-$2" -initrd "$INITRAMFS"
 	[ "$1" = smmu-without-ats ] || say -global arm-smmuv3.ats=on
 	case $1 in *-without-ats) say -dtb "$BENCH/$1.dtb" ;; esac
 }
 command_line() { # MACHINE
-	printf 'console=ttyAMA0 kunit.enable=0 panic=-1 bench.machine=%s' "$1"
+	printf 'console=ttyAMA0 kunit.enable=0 panic=-1 bench.machine=%s bench.program=%s' "$(hardware_of "$1")" "$(program_of "$1")"
 	[ "$1" != noats ] || printf ' pci=noats'
+	[ "$1" != iommufd ] || printf ' hugepages=%s' "$HUGEPAGES"
 	tests=$(cases_of "$1" | sed 's/^/-r,/' | paste -sd ,)
 	[ -z "$tests" ] || printf ' bench.filter=%s' "$tests"
 }
@@ -77,10 +88,92 @@ command_line() { # MACHINE
 cases_of() { for case in $WANTED; do case $case in "$1".*) say "${case#*.}" ;; esac; done; }
 
 boot() { # MACHINE LABEL
-	mkdir -p "$BENCH/$2"
-	rm -f "$BENCH/$2/$1".*
+	mkdir -p "$RUNS/$2"
+	rm -f "$RUNS/$2/$1".*
 	rc=0
 	# shellcheck disable=SC2046  # a list of words
-	"$TOP/bench/run.py" "$BENCH/$2/$1" "$QEMU" $(arguments "$1" "$2") -append "$(command_line "$1")" || rc=$?
-	say "$rc" >"$BENCH/$2/$1.rc"
+	"$TOP/bench/run.py" "$RUNS/$2/$1" "$QEMU" $(arguments "$1" "$2") -append "$(command_line "$1")" || rc=$?
+	say "$rc" >"$RUNS/$2/$1.rc"
+}
+
+# ---- running them
+
+# The kernels to be compared run beside each other, machine by machine.
+boot_all() { # LABEL...
+	for machine in $MACHINES; do
+		[ -z "$WANTED" ] || [ -n "$(cases_of "$machine")" ] || continue
+		booting=''
+		for label; do
+			boot "$machine" "$label" &
+			booting="$booting $!"
+		done
+		# shellcheck disable=SC2086  # a list of numbers
+		wait $booting
+	done
+}
+seen() { for label in $RUNNING; do cat "$RUNS/$label"/*.ktap 2>/dev/null; done | grep -cE '^(not )?ok ' || :; }
+meter_boots() { printf '%s results, ' "$(seen)"; }
+
+run() { # LABEL...
+	RUNNING=$*
+	for label; do rm -rf "${RUNS:?}/$label" "$RESULTS/$COMPARED-$label".*; done
+	progress "$ME: running $*" "$LOGS/$COMPARED.log" meter_boots boot_all "$@" || :
+	grep -h '^run.py: ' "$LOGS/$COMPARED.log" >&2 || :
+	for label; do collect "$label"; done
+}
+
+# One KTAP of all machines of a kernel, each a suite, for kunit.py to make JUnit and JSON of.
+collect() { # LABEL
+	out=$RESULTS/$COMPARED-$1
+	booted=$(cd "$RUNS/$1" && echo *.rc | sed 's/\.rc//g')
+	{
+		echo 'KTAP version 1'
+		say "1..$(say "$booted" | wc -w)"
+		n=0
+		for machine in $booted; do
+			n=$((n + 1)) verdict=ok
+			printf '    KTAP version 1\n    # Subtest: %s\n' "$machine"
+			grep -v '^TAP version' "$RUNS/$1/$machine.ktap" | sed 's/^/    /'
+			! grep -q '^not ok' "$RUNS/$1/$machine.ktap" && [ "$(cat "$RUNS/$1/$machine.rc")" = 0 ] || verdict='not ok'
+			say "$verdict $n $machine"
+		done
+	} >"$out.ktap"
+	(cd "$TREE" && PYTHONDONTWRITEBYTECODE=1 python3 tools/testing/kunit/kunit.py parse --json="$out.json" --junit="$out.junit.xml" \
+		"$out.ktap" >/dev/null) || :
+	"$SERIES/cases.py" "$out.json" | awk '{ print $2, tolower($1) }' >"$(cases_file "$1")"
+	lost "$1" || return 0
+	echo '- lost' >>"$(cases_file "$1")"
+}
+lost() { grep -qvx 0 "$RUNS/$1"/*.rc; }
+report_lost() { # LABEL
+	for rc in "$RUNS/$1"/*.rc; do
+		[ "$(cat "$rc")" != 0 ] || continue
+		machine=$(basename "$rc" .rc)
+		tap 'not ok' "$machine, $1 kernel: the machine was lost; its console ends: $(tail -n 1 "$RUNS/$1/$machine.console" 2>/dev/null)"
+	done
+}
+
+# What the tree holds, judged by itself: all cases, or machine.case...
+on_tree() { # CASE...
+	WANTED=$*
+	for case; do
+		case " $MACHINES " in *" ${case%%.*} "*) ;; *) die "$case: no machine is called ${case%%.*} (known: $MACHINES)" ;; esac
+	done
+	tree_kernel
+	device_trees tree
+	run tree
+	tap_begin "$COMPARED-tree"
+	while read -r case status; do
+		case $status in
+		pass) tap ok "$case" ;;
+		skip) tap ok "$case # SKIP" ;;
+		-) ;;
+		*) tap 'not ok' "$case: $status" ;;
+		esac
+	done <"$(cases_file tree)"
+	report_lost tree
+	for case in $WANTED; do
+		[ "$(status_on tree "$case")" != 'not run' ] || tap 'not ok' "$case: there is no such case"
+	done
+	tap_end passed failed || { ! lost tree || exit 3; exit 1; }
 }

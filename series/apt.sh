@@ -15,7 +15,7 @@ mirror() {
 		END { if (!found && any) print any }'
 }
 
-# apt_config deb|deb-src SUITE...: fails where there is no such distribution.
+# apt_config deb|deb-src SUITE...: fails where there is no such distribution. ARCHITECTURE= is for packages of another.
 apt_config() {
 	type=$1
 	shift
@@ -35,7 +35,8 @@ apt_config() {
 		Dir::State::lists "$APT/lists";
 		Dir::Cache "$APT/cache";
 		APT::Sandbox::User "$(id -un)";
-		APT::Architectures { "$(dpkg --print-architecture)"; };
+		APT::Architecture "${ARCHITECTURE:-$(dpkg --print-architecture)}";
+		APT::Architectures { "${ARCHITECTURE:-$(dpkg --print-architecture)}"; };
 		Acquire::Languages "none";
 		Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";
 		Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";

@@ -4,7 +4,8 @@
 # that survives, does not apply or does not build fails the run. MUTANT=NAME takes one of them.
 # The header of such a diff:
 #   Mutant: name        What: is changed        Why: this must be noticed
-#   Run: um|arm64|x86   Expect: suite.case (each of them has to fail), or x86.object (it must not build)
+#   Run: um|arm64|selftest   Expect: suite.case (each of them has to fail)
+#   Run: x86|htmldocs        Expect: x86.object (it must not build), htmldocs.file (there must be a complaint)
 #   Bench: machine.case (optional: each of them has to fail on the bench as well)
 # and for QEMU (PROJECT=qemu)
 #   Run: qtest          Expect: test./path
@@ -13,7 +14,7 @@ set -eu
 begin
 need_prepared_tree
 case $PROJECT in
-linux) RUNS='um arm64 x86' ;;
+linux) RUNS='um arm64 x86 selftest htmldocs' ;;
 qemu) RUNS=qtest ;;
 esac
 
@@ -52,6 +53,11 @@ run_one() { # KIND DIFF
 		# shellcheck disable=SC2046  # a list of names
 		LABEL=mutant "$SERIES/x86.sh" $(expected "$2" | sed 's/^x86\.//')
 		;;
+	selftest)
+		# shellcheck disable=SC2046  # a list of names
+		"$TOP/bench/selftest.sh" tree $(expected "$2")
+		;;
+	htmldocs) LABEL=mutant "$SERIES/htmldocs.sh" ;;
 	qtest)
 		# shellcheck disable=SC2046  # a list of names
 		LABEL=mutant TIMEOUT=${TIMEOUT:-60} "$TOP/bench/qemu/qtest.sh" $(expected "$2")
@@ -62,12 +68,17 @@ run_one() { # KIND DIFF
 run_all() { # KIND
 	case $1 in
 	x86) "$SERIES/x86.sh" ;;
+	selftest)
+		# shellcheck disable=SC2046  # a list of names
+		"$TOP/bench/selftest.sh" tree $(for diff in $(list selftest); do expected "$diff"; done | sort -u)
+		;;
+	htmldocs) LABEL=mutant "$SERIES/htmldocs.sh" ;;
 	qtest) FILTER='*' QUIET=1 LABEL=mutant "$TOP/bench/qemu/qtest.sh" ;;
 	*) QUIET=1 "$SERIES/kunit.sh" "$1" mutant ;;
 	esac
 }
-results() { find "$RESULTS" -name 'kunit-*-mutant.json' -o -name x86-mutant.tap -o -name qtest-mutant.tap; }
-forget() { rm -f "$RESULTS"/kunit-*-mutant.* "$RESULTS/x86-mutant.tap" "$RESULTS/qtest-mutant.tap" "$BENCH"; }
+results() { find "$RESULTS" -name 'kunit-*-mutant.json' -o -name '*-mutant.tap' -o -name selftest-tree.tap; }
+forget() { rm -f "$RESULTS"/*-mutant.* "$RESULTS/selftest-tree.tap" "$BENCH"; }
 
 # TAP as "STATUS case"; what was skipped did not run.
 statuses() { # FILE

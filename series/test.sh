@@ -66,6 +66,8 @@ stage 'KUnit, arm64' json "$RESULTS/kunit-arm64.json" env QUIET=1 "$SERIES/kunit
 stage 'QEMU: tests of what the bench adds, and its own' tap "$QEMU_RESULTS/qtest.tap" env QUIET=1 "$TOP/bench/qemu/qtest.sh"
 stage 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
 stage 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
+stage 'selftests, unpatched against patched' tap "$RESULTS/selftest.tap" "$TOP/bench/selftest.sh"
+stage 'documentation' tap "$RESULTS/htmldocs.tap" "$SERIES/htmldocs.sh"
 stage 'mutants' tap "$RESULTS/mutants.tap" "$SERIES/mutants.sh"
 stage 'mutants of QEMU' tap "$QEMU_RESULTS/mutants.tap" env PROJECT=qemu "$SERIES/mutants.sh"
 say "test: $(elapsed); results in $RESULTS"

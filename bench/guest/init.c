@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * PID 1 of the bench: runs the scenarios with their output on the port, and ends the run with a line that says how it
- * went. Whoever reads the port and does not see that line knows that the machine was lost.
+ * PID 1 of the bench: runs a program with its output on the port, and ends the run with a line that says how it went.
+ * Whoever reads the port and does not see that line knows that the machine was lost.
  *
- * Of the kernel's command line it takes bench.machine=NAME, and bench.filter=A,B,... as arguments of the scenarios.
+ * Of the kernel's command line it takes bench.machine=NAME, bench.program=NAME, which is /scenarios unless said otherwise,
+ * and bench.filter=A,B,... as arguments of that program.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,15 +21,15 @@
 
 #define MAX_ARGS 256
 
-static void run_scenarios(char *filter)
+static void run(char *program, char *filter)
 {
-	char *args[MAX_ARGS] = { "/scenarios" };
+	char *args[MAX_ARGS] = { program };
 	int count = 1;
 
 	for (char *arg = strtok(filter, ","); arg && count < MAX_ARGS - 1; arg = strtok(NULL, ","))
 		args[count++] = arg;
 	execv(args[0], args);
-	printf("# bench: cannot run the scenarios: %s\n", strerror(errno));
+	printf("# bench: cannot run %s: %s\n", program, strerror(errno));
 	_exit(127);
 }
 
@@ -46,7 +47,7 @@ static int wait_for(pid_t child)
 
 int main(void)
 {
-	char machine[64] = "?", filter[2048] = "";
+	char machine[64] = "?", program[64] = "/scenarios", filter[2048] = "";
 	struct utsname kernel;
 	int port, status;
 	pid_t child;
@@ -54,6 +55,8 @@ int main(void)
 	if (mount("proc", "/proc", "proc", 0, NULL) || mount("sysfs", "/sys", "sysfs", 0, NULL) ||
 	    (mount("devtmpfs", "/dev", "devtmpfs", 0, NULL) && errno != EBUSY))
 		perror("init: mount");
+	/* The iommufd selftests look for fault injection there. A kernel without it is none of ours. */
+	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	port = port_open();
 	if (port < 0 || dup2(port, STDOUT_FILENO) < 0) {
 		fprintf(stderr, "init: no port for the results: %s\n", strerror(-port));
@@ -62,12 +65,13 @@ int main(void)
 	setlinebuf(stdout);
 	uname(&kernel);
 	kernel_parameter("bench.machine", machine, sizeof(machine));
+	kernel_parameter("bench.program", program + 1, sizeof(program) - 1);
 	kernel_parameter("bench.filter", filter, sizeof(filter));
 	printf("# bench: machine=%s kernel=%s\n", machine, kernel.release);
 
 	child = fork();
 	if (!child)
-		run_scenarios(filter);
+		run(program, filter);
 	status = child < 0 ? 0x7f00 : wait_for(child);
 	if (WIFSIGNALED(status))
 		printf("# bench: end signal=%d\n", WTERMSIG(status));

@@ -16,15 +16,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What an expectation has to say belongs to the results. */
-#define TH_LOG_STREAM stdout
-#include "kselftest_harness.h"
-#include "bench.h"
+#include "fixture.h"
 #include "hw/misc/ats-testdev.h"
 
-/* A buffer of several pages, and single pages that are far apart. */
+/* A buffer, and single pages that are far apart. */
 #define IOVA 0x10000000UL
-#define BUFFER (16 * PAGE)
 #define FAR_IOVA 0x40000000UL
 #define FAR_STRIDE (2UL << 20)
 #define FAR_PAGES 64
@@ -32,27 +28,6 @@
 /* Of a transfer, and where in the buffer: both cross pages. */
 #define LENGTH (5 * PAGE)
 #define OFFSET 0x804UL
-
-/* bench/machine.cfg says which function has ATS where. The rest depends on the machine, on the PF and on the quirks. */
-static bool usable(const struct function *f)
-{
-	char machine[64] = "ats";
-
-	kernel_parameter("bench.machine", machine, sizeof(machine));
-	if (strcmp(machine, "ats"))
-		return false;
-	switch (f->slot) {
-	case 4:
-	case 10:
-		return !f->vf;
-	case 5:
-	case 6:
-	case 8:
-		return true;
-	default:
-		return false;
-	}
-}
 
 /* What a function is attached to, and what its STE.Config is then. */
 enum attachment { TRANSLATED, IDENTITY, BLOCKED };
@@ -106,14 +81,6 @@ static void check_told(struct __test_metadata *_metadata, const struct function 
 	EXPECT_EQ(!usable(f), not_supported) {
 		TH_LOG("%s: IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED", f->bdf);
 	}
-}
-
-/* Memory of which every page is there, and stays where it is. */
-static uint8_t *memory_get(size_t size)
-{
-	uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
 }
 
 static bool memory_holds(const uint8_t *memory, uint8_t seed, size_t length)
@@ -205,56 +172,6 @@ static void check_cost(struct __test_metadata *_metadata, const struct function 
 }
 
 /* ---- one function, in the hands of VFIO */
-
-/**
- * struct bench - what every scenario begins with and leaves behind
- * @f: the function
- * @v: it in the hands of user space
- * @memory: BUFFER bytes
- * @log: the kernel's log from here on
- * @events: how many events the SMMU had recorded
- */
-struct bench {
-	struct function f;
-	struct vfio v;
-	uint8_t *memory;
-	int log;
-	uint32_t events;
-};
-
-static void bench_begin(struct __test_metadata *_metadata, struct bench *b, unsigned int slot, unsigned int vf)
-{
-	b->v = (struct vfio)VFIO_NONE;
-	b->log = log_open();
-	ASSERT_LE(0, b->log);
-	ASSERT_EQ(0, smmu_open());
-	b->events = smmu_events();
-	b->memory = memory_get(BUFFER);
-	ASSERT_NE(NULL, b->memory);
-	if (vf)
-		ASSERT_EQ(0, vfs_set(slot, vf));
-	ASSERT_EQ(0, function_find(&b->f, slot, vf));
-}
-
-static void bench_end(struct __test_metadata *_metadata, struct bench *b)
-{
-	vfio_close(&b->v);
-	if (b->f.bdf[0])
-		function_unbind(&b->f);
-	if (b->f.vf)
-		EXPECT_EQ(0, vfs_set(b->f.slot, 0));
-	munmap(b->memory, BUFFER);
-	EXPECT_EQ(b->events, smmu_events()) {
-		TH_LOG("the SMMU has recorded events");
-	}
-	EXPECT_EQ(0, smmu_errors()) {
-		TH_LOG("the SMMU has global errors");
-	}
-	EXPECT_EQ(0, log_scan(b->log)) {
-		TH_LOG("the kernel complained, or its log could not be read");
-	}
-	close(b->log);
-}
 
 FIXTURE(function) {
 	struct bench b;

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The programs that the series adds to tools/testing/selftests/iommu, on functions of which the bench knows what ATS can
+ * be: what they say has to be what the hardware does. What they print is a comment here, their exit codes are judged.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/pci_regs.h>
+
+#include "fixture.h"
+
+#define SKIPPED 4
+#define INTERRUPTED 130
+
+/* Pairs of map and unmap whose cost is compared. */
+#define PAIRS 512
+#define COST_IOVA 0x40000000UL
+#define COST_STRIDE (2UL << 20)
+
+/* ---- running them */
+
+struct program {
+	pid_t pid;
+	FILE *output;
+};
+
+static int program_start(struct program *p, char *const argv[])
+{
+	int pipes[2];
+
+	if (pipe2(pipes, O_CLOEXEC))
+		return -errno;
+	fflush(stdout);
+	p->pid = fork();
+	if (!p->pid) {
+		dup2(pipes[1], STDOUT_FILENO);
+		dup2(pipes[1], STDERR_FILENO);
+		execv(argv[0], argv);
+		fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
+		_exit(127);
+	}
+	close(pipes[1]);
+	p->output = fdopen(pipes[0], "r");
+	return p->pid < 0 || !p->output ? -EAGAIN : 0;
+}
+
+/* The next line that it prints, which becomes one of our comments; false after the last one. */
+static bool program_line(struct program *p, char *line, size_t size)
+{
+	if (!fgets(line, size, p->output))
+		return false;
+	line[strcspn(line, "\n")] = '\0';
+	printf("#   %s\n", line);
+	return true;
+}
+
+/* Return: its exit code, -1 if it was killed. */
+static int program_end(struct program *p, struct rusage *usage)
+{
+	char line[512];
+	int status;
+
+	while (program_line(p, line, sizeof(line)))
+		;
+	fclose(p->output);
+	if (wait4(p->pid, &status, 0, usage) != p->pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int program_run(char *const argv[])
+{
+	struct program p;
+
+	return program_start(&p, argv) ? -1 : program_end(&p, NULL);
+}
+
+/* ---- a function */
+
+FIXTURE(tools) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(tools) {
+	unsigned int slot, vf;
+};
+
+FIXTURE_VARIANT_ADD(tools, vf_off_off) { .slot = 2, .vf = 1 };
+FIXTURE_VARIANT_ADD(tools, vf_off_on) { .slot = 3, .vf = 1 };
+FIXTURE_VARIANT_ADD(tools, vf_on_off) { .slot = 4, .vf = 1 };
+FIXTURE_VARIANT_ADD(tools, vf_on_on) { .slot = 5, .vf = 1 };
+FIXTURE_VARIANT_ADD(tools, plain_on) { .slot = 6 };
+FIXTURE_VARIANT_ADD(tools, plain_off) { .slot = 7 };
+FIXTURE_VARIANT_ADD(tools, plain_quirked) { .slot = 9 };
+FIXTURE_VARIANT_ADD(tools, vf_quirked) { .slot = 10, .vf = 1 };
+FIXTURE_VARIANT_ADD(tools, vf_of_quirked_pf) { .slot = 11, .vf = 1 };
+FIXTURE_VARIANT_ADD(tools, pf_off_of_vf_on) { .slot = 3 };
+FIXTURE_VARIANT_ADD(tools, pf_on_of_vf_on) { .slot = 5 };
+
+FIXTURE_SETUP(tools)
+{
+	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+}
+
+FIXTURE_TEARDOWN(tools)
+{
+	bench_end(_metadata, &self->b);
+}
+
+/* ---- ats_policy: what a VMM decides */
+
+/* Runs it; its decision is the word after the first ": ". */
+static int decide(const char *bdf, char *policy, char *decision, size_t size)
+{
+	char *argv[] = { "/ats_policy", "--ats", policy, (char *)bdf, NULL };
+	struct program p;
+	char line[256] = "", *word;
+
+	if (program_start(&p, argv))
+		return -1;
+	program_line(&p, line, sizeof(line));
+	word = strstr(line, ": ");
+	snprintf(decision, size, "%s", word ? word + 2 : "");
+	decision[strcspn(decision, ":")] = '\0';
+	return program_end(&p, NULL);
+}
+
+TEST_F(tools, the_policy_is_what_the_hardware_does)
+{
+	struct bench *b = &self->b;
+	char on[16], off[16], by_itself[16];
+	int refused, e;
+
+	refused = decide(b->f.bdf, "on", on, sizeof(on));
+	EXPECT_EQ(0, decide(b->f.bdf, "off", off, sizeof(off)));
+	EXPECT_EQ(0, decide(b->f.bdf, "auto", by_itself, sizeof(by_itself)));
+
+	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
+	ASSERT_EQ(0, iommufd_attach(&b->v, b->v.ioas));
+	e = function_e(&b->f);
+	EXPECT_EQ(usable(&b->f), e);
+	EXPECT_EQ(!e, refused);
+	EXPECT_STREQ(e ? "show" : "refuse", on);
+	EXPECT_STREQ(e ? "show" : "hide", by_itself);
+	EXPECT_STREQ("hide", off);
+}
+
+/* ---- dma_map_stress */
+
+static int stress(const char *bdf, const char *other, char *mode)
+{
+	char *argv[] = { "/dma_map_stress", "--mode", mode, "--cycles", "3", "--span", "64M", "--threads", "2", "--seed", "1",
+			 "--device", (char *)bdf, other ? "--device" : NULL, (char *)other, NULL };
+
+	return program_run(argv);
+}
+
+TEST_F(tools, stress_of_type1)
+{
+	EXPECT_EQ(0, stress(self->b.f.bdf, NULL, "type1"));
+}
+
+TEST_F(tools, stress_of_compat)
+{
+	EXPECT_EQ(0, stress(self->b.f.bdf, NULL, "compat"));
+}
+
+TEST_F(tools, stress_of_iommufd)
+{
+	EXPECT_EQ(0, stress(self->b.f.bdf, NULL, "iommufd"));
+}
+
+/* The first group that user space has is the function's, as nothing else is given to it. */
+TEST_F(tools, stress_finds_a_group)
+{
+	char *argv[] = { "/dma_map_stress", "--mode", "iommufd", "--cycles", "1", "--span", "16M", NULL };
+	struct program p;
+	bool found = false;
+	char line[512];
+
+	ASSERT_EQ(0, program_start(&p, argv));
+	while (program_line(&p, line, sizeof(line)))
+		found |= !!strstr(line, self->b.f.bdf);
+	EXPECT_EQ(0, program_end(&p, NULL));
+	EXPECT_TRUE(found);
+}
+
+/* ---- two functions in one container */
+
+FIXTURE(pair) {
+	struct bench b;
+	struct function other;
+};
+
+FIXTURE_VARIANT(pair) {
+	unsigned int slot, vf;
+};
+
+/* The other one is a plain function with ATS. */
+FIXTURE_VARIANT_ADD(pair, vf_off_on) { .slot = 3, .vf = 1 };
+FIXTURE_VARIANT_ADD(pair, vf_on_on) { .slot = 5, .vf = 1 };
+FIXTURE_VARIANT_ADD(pair, plain_off) { .slot = 7 };
+
+FIXTURE_SETUP(pair)
+{
+	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	ASSERT_EQ(0, function_find(&self->other, 6, 0));
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+	ASSERT_EQ(0, function_bind(&self->other, "vfio-pci"));
+}
+
+FIXTURE_TEARDOWN(pair)
+{
+	function_unbind(&self->other);
+	bench_end(_metadata, &self->b);
+}
+
+TEST_F(pair, stress_of_type1)
+{
+	EXPECT_EQ(0, stress(self->b.f.bdf, self->other.bdf, "type1"));
+}
+
+TEST_F(pair, stress_of_compat)
+{
+	EXPECT_EQ(0, stress(self->b.f.bdf, self->other.bdf, "compat"));
+}
+
+TEST_F(pair, stress_of_iommufd)
+{
+	EXPECT_EQ(0, stress(self->b.f.bdf, self->other.bdf, "iommufd"));
+}
+
+/* ---- how it behaves, on a function that all kernels are right about */
+
+FIXTURE(tool) {
+	struct bench b;
+};
+
+FIXTURE_SETUP(tool)
+{
+	bench_begin(_metadata, &self->b, 7, 0);
+}
+
+FIXTURE_TEARDOWN(tool)
+{
+	bench_end(_metadata, &self->b);
+}
+
+/* No function belongs to user space: that is a skip, and it says whose they are. */
+TEST_F(tool, stress_without_a_group)
+{
+	char *argv[] = { "/dma_map_stress", NULL };
+	struct program p;
+	bool reason = false;
+	char line[512];
+
+	ASSERT_EQ(0, program_start(&p, argv));
+	while (program_line(&p, line, sizeof(line)))
+		reason |= strstr(line, "SKIP") && strstr(line, "vfio-pci");
+	EXPECT_EQ(SKIPPED, program_end(&p, NULL));
+	EXPECT_TRUE(reason);
+}
+
+/* Interrupted in the middle of its work it ends, and the function is free at once. */
+TEST_F(tool, stress_interrupted)
+{
+	char *argv[] = { "/dma_map_stress", "--mode", "iommufd", "--cycles", "0", "--device", self->b.f.bdf, NULL };
+	struct timespec while_working = { .tv_nsec = 300000000 };
+	struct program p;
+	char line[512];
+
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+	ASSERT_EQ(0, program_start(&p, argv));
+	ASSERT_TRUE(program_line(&p, line, sizeof(line)));
+	nanosleep(&while_working, NULL);
+	ASSERT_EQ(0, kill(p.pid, SIGINT));
+	EXPECT_EQ(INTERRUPTED, program_end(&p, NULL));
+	ASSERT_EQ(0, iommufd_claim(&self->b.v, &self->b.f, NULL));
+}
+
+static int clear_e(const struct function *f)
+{
+	char path[64];
+	uint16_t stu = 0;
+	int config, ret;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/config", f->bdf);
+	config = open(path, O_RDWR | O_CLOEXEC);
+	ret = pwrite(config, &stu, sizeof(stu), f->ats + PCI_ATS_CTRL) == sizeof(stu) ? 0 : -EIO;
+	close(config);
+	return ret;
+}
+
+/* The control: behind the kernel's back the E bit of an attached function is cleared, again and again. That is seen. */
+TEST_F(tool, stress_sees_the_e_bit)
+{
+	struct timespec moment = { .tv_nsec = 1000000 };
+	struct function f;
+	char *argv[] = { "/dma_map_stress", "--mode", "iommufd", "--cycles", "0", "--seed", "1", "--device", f.bdf, NULL };
+	struct program p;
+	bool seen = false;
+	char line[512];
+
+	ASSERT_EQ(0, function_find(&f, 6, 0));
+	ASSERT_EQ(0, function_bind(&f, "vfio-pci"));
+	ASSERT_EQ(0, program_start(&p, argv));
+	for (int i = 0; i < 300; i++) {
+		EXPECT_EQ(0, clear_e(&f));
+		nanosleep(&moment, NULL);
+	}
+	ASSERT_EQ(0, kill(p.pid, SIGINT));
+	while (program_line(&p, line, sizeof(line)))
+		seen |= strstr(line, f.bdf) && strstr(line, "E is 0");
+	EXPECT_EQ(INTERRUPTED, program_end(&p, NULL));
+	EXPECT_TRUE(seen);
+	function_unbind(&f);
+}
+
+/* ---- what it costs */
+
+static uint64_t cpu_time(const struct rusage *usage)
+{
+	return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000UL + usage->ru_utime.tv_usec +
+	       usage->ru_stime.tv_usec;
+}
+
+/* The same ioctls with nothing around them, in a process of its own. */
+static void bare_loop(const struct function *f, bool type1, unsigned int pairs)
+{
+	struct vfio v = VFIO_NONE;
+	uint8_t *memory = memory_get(PAGE);
+
+	if (!memory || (type1 ? vfio_attach(&v, f, NULL) : iommufd_claim(&v, f, NULL) || iommufd_attach(&v, v.ioas)))
+		_exit(1);
+	for (unsigned int i = 0; i < pairs; i++) {
+		uint64_t iova = COST_IOVA + i * COST_STRIDE;
+
+		if (vfio_map(&v, memory, iova, PAGE) || vfio_unmap(&v, iova, PAGE) < 0)
+			_exit(1);
+	}
+	vfio_close(&v);
+	_exit(0);
+}
+
+static uint64_t bare_cost(const struct function *f, bool type1, unsigned int pairs)
+{
+	struct rusage usage;
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		bare_loop(f, type1, pairs);
+	return wait4(pid, &status, 0, &usage) == pid && !status ? cpu_time(&usage) : 0;
+}
+
+static uint64_t stress_cost(const struct function *f, bool type1, unsigned int pairs)
+{
+	char count[16];
+	char *argv[] = { "/dma_map_stress", "--mode", type1 ? "type1" : "iommufd", "--cycles", "1", "--no-domain-changes",
+			 "--iova", "0x40000000", "--span", "4G", "--pairs", count, "--device", (char *)f->bdf, NULL };
+	struct program p;
+	struct rusage usage;
+
+	snprintf(count, sizeof(count), "%u", pairs);
+	return program_start(&p, argv) || program_end(&p, &usage) ? 0 : cpu_time(&usage);
+}
+
+/*
+ * The guest's time is its instructions, see bench/lib.sh, so CPU time is a count of them. What is paid once drops out of
+ * the difference between a run and one of twice the length.
+ */
+static void check_cost_of(struct __test_metadata *_metadata, const struct function *f, bool type1)
+{
+	uint64_t stress_once = stress_cost(f, type1, PAIRS), stress_twice = stress_cost(f, type1, 2 * PAIRS);
+	uint64_t bare_once = bare_cost(f, type1, PAIRS), bare_twice = bare_cost(f, type1, 2 * PAIRS);
+	uint64_t stress, bare;
+
+	ASSERT_LT(0, stress_once);
+	ASSERT_LT(0, bare_once);
+	ASSERT_LT(stress_once, stress_twice);
+	ASSERT_LT(bare_once, bare_twice);
+	stress = (stress_twice - stress_once) * 1000 / PAIRS;
+	bare = (bare_twice - bare_once) * 1000 / PAIRS;
+	printf("#@ cost mode=%s stress=%lu bare=%lu\n", type1 ? "type1" : "iommufd", (unsigned long)stress, (unsigned long)bare);
+	EXPECT_LE(stress * 100, bare * 102) {
+		TH_LOG("%lu instructions a pair, a bare loop needs %lu", (unsigned long)stress, (unsigned long)bare);
+	}
+}
+
+TEST_F(tool, stress_costs_of_type1)
+{
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+	check_cost_of(_metadata, &self->b.f, true);
+}
+
+TEST_F(tool, stress_costs_of_iommufd)
+{
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+	check_cost_of(_metadata, &self->b.f, false);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# tools/testing/selftests/iommu of the prepared tree, in guests of the bench: upstream's suites of iommufd, and what the
+# series adds, on functions of which bench/guest/tools.c knows what has to come out.
+#   selftest.sh                 on the unpatched and on the patched kernel: series/<base>/selftests lists what has to fail
+#                               without the series; everything else is the same on both
+#   selftest.sh tree [CASE...]  on what the prepared tree holds, committed or not: all, or suite.case...
+# Results: build/results/<base>/selftest*; each machine's console: build/<base>/selftest/<label>/.
+set -eu
+. "$(dirname -- "$0")/../series/lib.sh"
+# shellcheck source=series/compare.sh
+. "$SERIES/compare.sh"
+MODE=${1:-compare}
+[ $# = 0 ] || shift
+case $MODE in
+compare) [ $# = 0 ] || die "usage: selftest.sh [tree [suite.case...]]" ;;
+tree) ;;
+*) die "usage: selftest.sh [tree [suite.case...]]" ;;
+esac
+# shellcheck disable=SC2034  # for compare.sh
+COMPARED=selftest LIST=$QUEUE/selftests
+
+begin
+. "$TOP/bench/lib.sh"
+[ "$MODE" = tree ] || need_prepared_tree
+# shellcheck disable=SC2034  # for lib.sh
+MACHINES='iommufd iommufd_fail_nth tools' RUNS=$WORK/selftest INITRAMFS=$BENCH/guest/selftest.cpio.gz WANTED=''
+SELFTESTS=$BENCH/selftests LIBCAP=$BUILD_DIR/libcap
+
+# The headers are no prerequisites of kselftest's Makefile, so all is built anew.
+build_selftests() {
+	make_dir "$SELFTESTS"
+	make_headers || return 1
+	make -B -C "$TREE/tools/testing/selftests/iommu" ARCH=arm64 CROSS_COMPILE="$CROSS" OUTPUT="$SELFTESTS" \
+		KHDR_INCLUDES="-isystem $BENCH/headers/usr/include" USERCFLAGS="-isystem $LIBCAP/usr/include" \
+		USERLDFLAGS="-static -L$LIBCAP/usr/lib/aarch64-linux-gnu" || return 1
+	make_guest selftest.cpio.gz SELFTESTS="$SELFTESTS"
+}
+selftests() {
+	progress "$ME: building the selftests" "$LOGS/selftests.log" meter_none build_selftests ||
+		explain "$LOGS/selftests.log" 'the selftests do not build' "$(grep -m 1 -E 'error|Error' "$LOGS/selftests.log") (log $LOGS/selftests.log)"
+}
+
+count() { # LABEL SUITE STATUS
+	number "$(grep -cE "^$2\\.[^ ]* ($3)\$" "$(cases_file "$1")" || :)"
+}
+table() {
+	row='%-18s  %-32s  %s\n'
+	# shellcheck disable=SC2059  # the row
+	{
+		echo
+		printf "$row" suite unpatched patched
+		printf "$row" ----- --------- -------
+		for suite in $MACHINES; do
+			printf "$row" "$suite" "$(counts unpatched "$suite")" "$(counts patched "$suite")"
+		done
+		echo
+	}
+}
+counts() { # LABEL SUITE
+	say "$(count "$1" "$2" pass) passed, $(count "$1" "$2" 'fail|error') failed, $(count "$1" "$2" skip) skipped"
+}
+
+compare() {
+	[ -f "$LIST" ] || die "series/$BASE/selftests is missing: nothing to compare"
+	kernel unpatched unpatched
+	kernel series patched
+	run unpatched patched
+	tap_begin selftest
+	judge_all
+	for label in unpatched patched; do report_lost "$label"; done >>"$WORK/judged.tap"
+	table | tee "$RESULTS/selftest.txt"
+	show_surprises
+	tap_end 'as expected' 'not as expected' || { ! lost unpatched && ! lost patched || exit 3; exit 1; }
+}
+
+"$TOP/bench/qemu/build.sh"
+"$TOP/bench/libcap.sh"
+selftests
+case $MODE in
+compare) compare ;;
+tree) on_tree "$@" ;;
+esac
