@@ -82,3 +82,9 @@ run_machine() { run "$BENCH/run.py" "$T/out" "$T/qemu" -M virt; }
 	[ "$status" = 2 ]
 	[ "$output" = 'bench: usage: bench.sh [tree [machine.case...]]' ]
 }
+
+@test "the selftests: bad use is told in one line" {
+	BUILD_DIR=$T/build run "$BENCH/selftest.sh" everything
+	[ "$status" = 2 ]
+	[ "$output" = 'selftest: usage: selftest.sh [tree [suite.case...]]' ]
+}

@@ -166,6 +166,38 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	not has '^ok'
 }
 
+@test "mutants: of the selftests and of the documentation" {
+	fake_machine
+	mkdir -p "$REPO/bench"
+	# This suite needs line ten, and the documentation line 50.
+	cat >"$REPO/bench/selftest.sh" <<-'EOC'
+		#!/bin/sh
+		tree=$(dirname "$0")/../build/9.9/linux
+		[ "$1" = tree ] && shift
+		for case; do
+			if grep -q 'line ten' "$tree/drivers/pci/ats.c"; then echo "ok 1 - $case"; else echo "not ok 1 - $case: fail"; fi
+		done >"$(dirname "$0")/../build/results/9.9/selftest-tree.tap"
+	EOC
+	cat >"$REPO/series/htmldocs.sh" <<-'EOC'
+		#!/bin/sh
+		results=$(dirname "$0")/../build/results/9.9
+		case=htmldocs.drivers/pci/ats.c
+		if grep -q 'line 50' "$results/../../9.9/linux/drivers/pci/ats.c"; then echo "ok 1 - $case"; else echo "not ok 1 - $case: a warning"; fi \
+			>"$results/htmldocs-$LABEL.tap"
+	EOC
+	chmod +x "$REPO/bench/selftest.sh" "$REPO/series/htmldocs.sh"
+	mutant suite 'line ten' 'line 10' iommufd.ten
+	mutant page 'line 50' 'line fifty' htmldocs.drivers/pci/ats.c
+	mutant alive 'line 50' 'line fifty' iommufd.ten
+	sed -i 's/^Run:.*/Run: selftest/' "$QUEUE/mutants/suite.diff" "$QUEUE/mutants/alive.diff"
+	sed -i 's/^Run:.*/Run: htmldocs/' "$QUEUE/mutants/page.diff"
+	mutants
+	[ "$rc" = 1 ]
+	has '^ok .* suite: killed by iommufd.ten$'
+	has '^not ok .* alive: survived: iommufd.ten passes$'
+	has '^ok .* page: killed by htmldocs.drivers/pci/ats.c$'
+}
+
 @test "mutants: refuses a tree with edits, and none at all" {
 	fake_machine
 	one_line "$REPO/series/mutants.sh"
