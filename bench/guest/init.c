@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -55,6 +56,9 @@ int main(void)
 	if (mount("proc", "/proc", "proc", 0, NULL) || mount("sysfs", "/sys", "sysfs", 0, NULL) ||
 	    (mount("devtmpfs", "/dev", "devtmpfs", 0, NULL) && errno != EBUSY))
 		perror("init: mount");
+	/* A terminal for a program that wants one. */
+	mkdir("/dev/pts", 0755);
+	mount("devpts", "/dev/pts", "devpts", 0, NULL);
 	/* The iommufd selftests look for fault injection there. A kernel without it is none of ours. */
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	port = port_open();

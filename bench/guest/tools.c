@@ -33,12 +33,25 @@ struct program {
 	FILE *output;
 };
 
-static int program_start(struct program *p, char *const argv[])
+/* Its end and ours of what it prints to: a pipe, or a terminal. */
+static int output_open(int ends[2], bool terminal)
 {
-	int pipes[2];
-
-	if (pipe2(pipes, O_CLOEXEC))
+	if (!terminal)
+		return pipe2(ends, O_CLOEXEC) ? -errno : 0;
+	ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (ends[0] < 0 || unlockpt(ends[0]))
 		return -errno;
+	ends[1] = open(ptsname(ends[0]), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	return ends[1] < 0 ? -errno : 0;
+}
+
+static int program_start_on(struct program *p, char *const argv[], bool terminal)
+{
+	int pipes[2], ret;
+
+	ret = output_open(pipes, terminal);
+	if (ret)
+		return ret;
 	fflush(stdout);
 	p->pid = fork();
 	if (!p->pid) {
@@ -51,6 +64,11 @@ static int program_start(struct program *p, char *const argv[])
 	close(pipes[1]);
 	p->output = fdopen(pipes[0], "r");
 	return p->pid < 0 || !p->output ? -EAGAIN : 0;
+}
+
+static int program_start(struct program *p, char *const argv[])
+{
+	return program_start_on(p, argv, false);
 }
 
 /* The next line that it prints, which becomes one of our comments; false after the last one. */
@@ -286,6 +304,25 @@ TEST_F(tool, stress_interrupted)
 	ASSERT_EQ(0, kill(p.pid, SIGINT));
 	EXPECT_EQ(INTERRUPTED, program_end(&p, NULL));
 	ASSERT_EQ(0, iommufd_claim(&self->b.v, &self->b.f, NULL));
+}
+
+/* A person who watches sees a line with the rate that is drawn again and again; KTAP has none. */
+TEST_F(tool, stress_shows_progress_on_a_terminal)
+{
+	char *argv[] = { "/dma_map_stress", "--mode", "iommufd", "--duration", "3", "--device", self->b.f.bdf, NULL };
+
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+	for (int terminal = 0; terminal < 2; terminal++) {
+		struct program p;
+		char line[4096];
+		bool seen = false;
+
+		ASSERT_EQ(0, program_start_on(&p, argv, terminal));
+		while (program_line(&p, line, sizeof(line)))
+			seen |= strchr(line, '\r') && strstr(line, " maps/s");
+		EXPECT_EQ(0, program_end(&p, NULL));
+		EXPECT_EQ(terminal, seen);
+	}
 }
 
 static int clear_e(const struct function *f)
