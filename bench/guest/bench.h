@@ -93,6 +93,7 @@ struct vfio {
 #define VFIO_NONE { .container = -1, .group = -1, .iommufd = -1, .device = -1 }
 
 int vfio_claim(struct vfio *v, const struct function *f);
+int vfio_claim_compat(struct vfio *v, const struct function *f);
 int vfio_set_iommu(const struct vfio *v);
 int vfio_attach(struct vfio *v, const struct function *f, const struct vfio *with);
 int iommufd_claim(struct vfio *v, const struct function *f, const struct vfio *with);

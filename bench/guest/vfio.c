@@ -47,12 +47,7 @@ static int start_device(struct vfio *v)
 	return testdev_get(v->bar, ATS_TESTDEV_ID) == ATS_TESTDEV_ID_VALUE ? 0 : -ENODEV;
 }
 
-/**
- * vfio_claim() - take a function's group out of the kernel's hands: from then on it is in the blocked domain
- * @v: is filled in
- * @f: the function; its driver is vfio-pci
- */
-int vfio_claim(struct vfio *v, const struct function *f)
+static int claim_by(struct vfio *v, const struct function *f, const char *container)
 {
 	char path[32];
 	int group = function_group(f), ret;
@@ -60,7 +55,7 @@ int vfio_claim(struct vfio *v, const struct function *f)
 	*v = (struct vfio)VFIO_NONE;
 	if (group < 0)
 		return group;
-	v->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	v->container = open(container, O_RDWR | O_CLOEXEC);
 	if (v->container < 0)
 		return -errno;
 	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
@@ -69,6 +64,26 @@ int vfio_claim(struct vfio *v, const struct function *f)
 		return -errno;
 	ret = ioctl_errno(v->group, VFIO_GROUP_SET_CONTAINER, &v->container);
 	return ret;
+}
+
+/**
+ * vfio_claim() - take a function's group out of the kernel's hands: from then on it is in the blocked domain
+ * @v: is filled in
+ * @f: the function; its driver is vfio-pci
+ */
+int vfio_claim(struct vfio *v, const struct function *f)
+{
+	return claim_by(v, f, "/dev/vfio/vfio");
+}
+
+/**
+ * vfio_claim_compat() - the same, with an iommufd in place of the container
+ * @v: is filled in
+ * @f: the function; its driver is vfio-pci
+ */
+int vfio_claim_compat(struct vfio *v, const struct function *f)
+{
+	return claim_by(v, f, "/dev/iommu");
 }
 
 /**

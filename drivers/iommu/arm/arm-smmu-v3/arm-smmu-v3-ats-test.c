@@ -620,12 +620,13 @@ static int smmu_init(struct kunit *test)
 	ctx->rc_ats = true;
 	ctx->num_asids = count_asids();
 
-	ctx->fwnode = fwnode_create_software_node(NULL, NULL);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, ctx->fwnode);
 	ctx->platform = kunit_platform_device_alloc(test, "kunit-smmu",
 						    PLATFORM_DEVID_AUTO);
 	KUNIT_ASSERT_NOT_NULL(test, ctx->platform);
-	device_set_node(&ctx->platform->dev, ctx->fwnode);
+	KUNIT_ASSERT_EQ(test, 0,
+			device_create_managed_software_node(&ctx->platform->dev,
+							    NULL, NULL));
+	ctx->fwnode = dev_fwnode(&ctx->platform->dev);
 	KUNIT_ASSERT_EQ(test, 0, kunit_platform_device_add(test, ctx->platform));
 	platform_set_drvdata(ctx->platform, &ctx->smmu);
 
@@ -734,7 +735,6 @@ static void smmu_exit(struct kunit *test)
 	iommu_device_unregister(&ctx->smmu.iommu);
 	iommu_device_sysfs_remove(&ctx->smmu.iommu);
 	kunit_platform_device_unregister(test, ctx->platform);
-	fwnode_remove_software_node(ctx->fwnode);
 	expect_warnings(test, ctx->warnings, 0);
 }
 
