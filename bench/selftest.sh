@@ -32,7 +32,7 @@ build_selftests() {
 	make_dir "$SELFTESTS"
 	make_headers || return 1
 	make -B -C "$TREE/tools/testing/selftests/iommu" ARCH=arm64 CROSS_COMPILE="$CROSS" OUTPUT="$SELFTESTS" \
-		KHDR_INCLUDES="-isystem $BENCH/headers/usr/include" USERCFLAGS="-isystem $LIBCAP/usr/include" \
+		KHDR_INCLUDES="-isystem $BENCH/headers/usr/include" USERCFLAGS="-Werror -isystem $LIBCAP/usr/include" \
 		USERLDFLAGS="-static -L$LIBCAP/usr/lib/aarch64-linux-gnu" || return 1
 	make_guest selftest.cpio.gz SELFTESTS="$SELFTESTS"
 }
