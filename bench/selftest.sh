@@ -24,16 +24,18 @@ begin
 . "$TOP/bench/lib.sh"
 [ "$MODE" = tree ] || need_prepared_tree
 # shellcheck disable=SC2034  # for lib.sh
-MACHINES='iommufd iommufd_fail_nth tools' RUNS=$WORK/selftest INITRAMFS=$BENCH/guest/selftest.cpio.gz WANTED=''
+MACHINES=${BASE_SUITES:-iommufd iommufd_fail_nth tools} RUNS=$WORK/selftest INITRAMFS=$BENCH/guest/selftest.cpio.gz WANTED=''
 SELFTESTS=$BENCH/selftests LIBCAP=$BUILD_DIR/libcap
 
 # The headers are no prerequisites of kselftest's Makefile, so all is built anew.
+programs() { for program in $MACHINES ats_policy dma_map_stress; do [ "$program" = tools ] || say "$SELFTESTS/$program"; done; }
 build_selftests() {
 	make_dir "$SELFTESTS"
 	make_headers || return 1
+	# shellcheck disable=SC2046  # a list of names
 	make -B -C "$TREE/tools/testing/selftests/iommu" ARCH=arm64 CROSS_COMPILE="$CROSS" OUTPUT="$SELFTESTS" \
 		KHDR_INCLUDES="-isystem $BENCH/headers/usr/include" USERCFLAGS="-Werror -isystem $LIBCAP/usr/include" \
-		USERLDFLAGS="-static -L$LIBCAP/usr/lib/aarch64-linux-gnu" || return 1
+		USERLDFLAGS="-static -L$LIBCAP/usr/lib/aarch64-linux-gnu" $(programs) || return 1
 	make_guest selftest.cpio.gz SELFTESTS="$SELFTESTS"
 }
 selftests() {

@@ -49,7 +49,7 @@ kunitconfigs() {
 fragment() { # FILE
 	copy=$WORK/fragments/$(say "$1" | tr / _)
 	make_dir "$WORK/fragments"
-	grep -vE "^($(say "${BASE_LACKS:-none}" | tr -s ' \n' '|' | sed 's/|$//'))=" "$1" >"$copy"
+	grep -vE "^(# )?($(say "${BASE_LACKS:-none}" | tr -s ' ' '|'))(=| is not set)" "$1" >"$copy"
 	printf -- '--kunitconfig=%s ' "$copy"
 }
 
