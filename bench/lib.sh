@@ -79,6 +79,7 @@ arguments() { # MACHINE LABEL
 command_line() { # MACHINE
 	printf 'console=ttyAMA0 kunit.enable=0 panic=-1 bench.machine=%s bench.program=%s' "$(hardware_of "$1")" "$(program_of "$1")"
 	[ "$1" != noats ] || printf ' pci=noats'
+	[ -z "${BASE_ARGS:-}" ] || printf ' %s' "$BASE_ARGS"
 	[ "$1" != iommufd ] || printf ' hugepages=%s' "$HUGEPAGES"
 	tests=$(cases_of "$1" | sed 's/^/-r,/' | paste -sd ,)
 	[ -z "$tests" ] || printf ' bench.filter=%s' "$tests"

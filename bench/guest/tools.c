@@ -374,18 +374,24 @@ static int write_ats_control(const struct function *f, uint16_t value)
 	return ret;
 }
 
-/* Behind the kernel's back the ATS Control Register of an attached function gets @value, again and again. */
-static void check_seen(struct __test_metadata *_metadata, unsigned int slot, uint16_t value, const char *complaint)
+/*
+ * Behind the kernel's back the ATS Control Register of an attached function gets @value, again and again. Beside it is one
+ * without ATS: on an old kernel that is the proof that it knows the capability bit.
+ */
+static void check_seen(struct __test_metadata *_metadata, struct bench *b, unsigned int slot, uint16_t value,
+		       const char *complaint)
 {
 	struct timespec moment = { .tv_nsec = 1000000 };
 	struct function f;
-	char *argv[] = { "/dma_map_stress", "--mode", "iommufd", "--cycles", "0", "--seed", "1", "--device", f.bdf, NULL };
+	char *argv[] = { "/dma_map_stress", "--mode", "iommufd", "--cycles", "0", "--seed", "1", "--device", f.bdf, "--device",
+			 b->f.bdf, NULL };
 	struct program p;
 	bool seen = false;
 	char line[512];
 
 	ASSERT_EQ(0, function_find(&f, slot, 0));
 	ASSERT_EQ(0, function_bind(&f, "vfio-pci"));
+	ASSERT_EQ(0, function_bind(&b->f, "vfio-pci"));
 	ASSERT_EQ(0, program_start(&p, argv));
 	for (int i = 0; i < 300; i++) {
 		EXPECT_EQ(0, write_ats_control(&f, value));
@@ -402,12 +408,12 @@ static void check_seen(struct __test_metadata *_metadata, unsigned int slot, uin
 
 TEST_F(tool, stress_sees_an_e_bit_that_is_not_set)
 {
-	check_seen(_metadata, 6, 0, "E is 0");
+	check_seen(_metadata, &self->b, 6, 0, "E is 0");
 }
 
 TEST_F(tool, stress_sees_an_e_bit_that_should_not_be_set)
 {
-	check_seen(_metadata, 9, PCI_ATS_CTRL_ENABLE, "E is 1");
+	check_seen(_metadata, &self->b, 9, PCI_ATS_CTRL_ENABLE, "E is 1");
 }
 
 /* Another function writes where nothing is mapped: the SMMU records an event, and the kernel says so. */
