@@ -19,6 +19,8 @@ esac
 # shellcheck disable=SC2034  # for compare.sh
 COMPARED=bench LIST=$QUEUE/scenarios
 
+load_pin
+[ "$MODE" = tree ] || [ -f "$LIST" ] || die "series/$BASE/scenarios is missing: nothing to compare"
 begin
 . "$TOP/bench/lib.sh"
 [ "$MODE" = tree ] || need_prepared_tree
@@ -71,7 +73,6 @@ show_evidence() {
 }
 
 compare() {
-	[ -f "$LIST" ] || die "series/$BASE/scenarios is missing: nothing to compare"
 	WANTED=''
 	kernel unpatched unpatched
 	kernel series patched

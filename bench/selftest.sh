@@ -20,6 +20,8 @@ esac
 # shellcheck disable=SC2034  # for compare.sh
 COMPARED=selftest LIST=$QUEUE/selftests
 
+load_pin
+[ "$MODE" = tree ] || [ -f "$LIST" ] || die "series/$BASE/selftests is missing: nothing to compare"
 begin
 . "$TOP/bench/lib.sh"
 [ "$MODE" = tree ] || need_prepared_tree
@@ -64,7 +66,6 @@ counts() { # LABEL SUITE
 }
 
 compare() {
-	[ -f "$LIST" ] || die "series/$BASE/selftests is missing: nothing to compare"
 	kernel unpatched unpatched
 	kernel series patched
 	run unpatched patched
