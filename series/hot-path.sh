@@ -35,15 +35,17 @@ compile() { # COMMIT
 	done
 }
 
-tests=$(test_patches | wc -l)
-if [ "$tests" = 0 ] || [ "$(patches | tail -n "$tests")" != "$(test_patches)" ]; then
-	die "series/$BASE/series: the patches marked test have to be there, and to be the last ones"
+all=$(patches | wc -l) tests=$(test_patches | wc -l)
+first=$(number "$(patches | grep -nxF "$(test_patches | head -n 1)" | cut -d : -f 1)")
+last=$((first + tests - 1))
+if [ "$tests" = 0 ] || [ "$(patches | sed -n "${first},${last}p")" != "$(test_patches)" ]; then
+	die "series/$BASE/series: the patches marked test have to be there, and to follow each other"
 fi
 make_dir "$O"
 borrow branch series
 progress "$ME: configuring" "$LOG" meter_none configure || explain "$LOG" 'arm64 without KUNIT cannot be configured' "see $LOG"
-compile "series~$tests" without
-compile series with
+compile "series~$((all - first + 1))" without
+compile "series~$((all - last))" with
 give_back
 tap_begin hot-path
 for object in arm-smmu-v3 arm-smmu-v3-iommufd; do

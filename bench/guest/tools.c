@@ -23,7 +23,7 @@
 #define INTERRUPTED 130
 
 /* Pairs of map and unmap whose cost is compared, where the stress walks by itself: behind the MSI window. */
-#define PAIRS 512
+#define PAIRS 2048
 #define COST_IOVA 0x8100000UL
 #define COST_STRIDE (2UL << 20)
 
