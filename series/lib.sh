@@ -198,11 +198,13 @@ test_patches() { entries | awk '!/^[[:space:]]/ && $2 == "test" { print $1 }'; }
 new_files() { awk '/^[[:space:]]+\+ / { print $2 }'; }
 queue_sum() {
 	{
-		for patch in $(patches); do cat "$QUEUE/$patch"; done
+		cat_patches
 		(cd "$ADDED" && entries | new_files | xargs -r ls -l | cut -c 1-10)
 		(cd "$ADDED" && entries | new_files | xargs -r cat)
 	} 2>/dev/null | sha256sum
 }
+cat_patches() { for patch in $(patches); do cat "$QUEUE/$patch"; done; }
+patches_sum() { cat_patches 2>/dev/null | sha256sum; }
 
 # A run that changes the tree for a while (a mutant, the unpatched code) leaves a note of how to undo it. A
 # killed run is undone by whoever comes next.

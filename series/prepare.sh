@@ -173,5 +173,5 @@ patched=$(build_branch 'what comes before it' $(patches))
 # shellcheck disable=SC2046
 unpatched=$(build_branch 'the code without the fixes' $(test_patches))
 move_tree "$patched" "$unpatched"
-{ say "$now"; queue_sum; } >"$PREPARED"
+{ say "$now"; queue_sum; patches_sum; } >"$PREPARED"
 say "prepare: $(patches | wc -l) patches on $(tree_git log -1 --format=%s base) in $TREE, $(elapsed)"

@@ -8,7 +8,7 @@ lock
 load_pin
 recover
 need git
-LIST=$QUEUE/series
+LIST=$QUEUE/series PREPARED=$TREE/.git/prepared
 NEW=$(mktemp -d "$WORK/refresh.XXXXXX") || die "cannot write in $WORK: is the disk full?"
 trap 'rm -rf "$NEW"' EXIT
 
@@ -16,13 +16,25 @@ added_by() { tree_git diff-tree -r --no-renames --diff-filter=A --name-only "$1^
 edited_by() { tree_git diff-tree -r --no-renames --diff-filter=a --name-only "$1^" "$1"; }
 subject() { tree_git log -1 --format=%s "$1"; }
 
-# What a pull has brought must not be overwritten by what was prepared before it.
+# What a pull has brought must not be overwritten by what was prepared before it. A new file is shared by all bases: when
+# another base's refresh has changed it, and nobody has here, the repository's is the newer one, and stays.
 check_queue() {
-	[ "${FORCE:-0}" = 1 ] || [ ! -f "$TREE/.git/prepared" ] || [ "$(queue_sum)" = "$(sed -n 2p "$TREE/.git/prepared")" ] ||
-		die "the queue has changed since it was prepared: 'make prepare' if $TREE holds no work; or else put that away with 'git format-patch base', 'make prepare FORCE=1', and apply it again"
+	[ "${FORCE:-0}" = 1 ] || [ ! -f "$PREPARED" ] || [ "$(queue_sum)" = "$(sed -n 2p "$PREPARED")" ] || check_newer
 	[ "${FORCE:-0}" = 1 ] || [ -z "$(patches)" ] || [ "$(tree_git rev-parse series)" != "$(tree_git rev-parse base)" ] ||
 		die "branch series has no commit, and the queue has: 'make prepare', or FORCE=1 to empty the queue"
 }
+put_away="put your work away with 'git format-patch base', 'make prepare FORCE=1', and apply it again"
+check_newer() {
+	[ "$(patches_sum)" = "$(sed -n 3p "$PREPARED")" ] ||
+		die "the queue has changed since it was prepared: 'make prepare' if $TREE holds no work; or else $put_away"
+	for file in $(entries | new_files); do
+		mine=$(blob_of "series:$file") prepared=$(blob_of "refs/prepared/series:$file") theirs=$(tree_git hash-object --no-filters "$ADDED/$file" 2>/dev/null || :)
+		case $theirs in "$prepared" | "$mine") continue ;; esac
+		[ "$mine" = "$prepared" ] || die "$file has changed here and in the repository, since it was prepared: $put_away"
+		say "$file" >>"$NEW/newer"
+	done
+}
+blob_of() { tree_git rev-parse -q --verify "$1" || :; }
 
 check_tree() {
 	[ "$(tree_git symbolic-ref -q --short HEAD)" = series ] || die "$TREE is not on branch series"
@@ -93,14 +105,14 @@ update() { # FROM TO
 }
 
 update_new_files() {
-	while read -r file; do
+	grep -vxF -f "$NEW/newer" "$NEW/added" | while read -r file; do
 		tree_git cat-file blob "series:$file" >"$NEW/blob"
 		update "$NEW/blob" "$ADDED/$file"
 		case $(tree_git ls-tree series "$file") in
 		100755*) chmod 755 "$ADDED/$file" ;;
 		*) chmod 644 "$ADDED/$file" ;;
 		esac
-	done <"$NEW/added"
+	done
 }
 
 remove_old() { # a patch or a new file that was named here, and now is not by any queue
@@ -114,9 +126,10 @@ remove_old() { # a patch or a new file that was named here, and now is not by an
 	done
 }
 
+: >"$NEW/added"
+: >"$NEW/newer"
 check_queue
 check_tree
-: >"$NEW/added"
 mkdir "$NEW/queue"
 for commit in $(tree_git rev-list --reverse base..series); do
 	check_commit "$commit"
@@ -136,5 +149,6 @@ remove_old
 tip=$(tree_git rev-parse series)
 tree_git update-ref refs/prepared/series "$tip"
 "$SERIES/prepare.sh"
-tree_git diff --quiet "$tip" series || die "the queue does not give the tree back: the work is safe as commit $tip"
+# shellcheck disable=SC2046  # a list of words
+tree_git diff --quiet "$tip" series -- . $(sed 's/^/:!/' "$NEW/newer") || die "the queue does not give the tree back: the work is safe as commit $tip"
 say "refresh: the queue holds $(find "$QUEUE" -name '*.patch' | wc -l) patches"

@@ -24,7 +24,7 @@ if [ -n "${ASKS:-}" ]; then
 	read -r answer <&"$port"
 	printf 'answer: %s\n# bench: end status=0\n' "$answer" >&"$port"
 fi
-[ -z "${HANGS:-}" ] || sleep 60
+[ -z "${HANGS:-}" ] || exec sleep 60
 EOC
 	chmod +x "$T/qemu"
 }

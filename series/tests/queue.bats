@@ -210,3 +210,46 @@ load setup
 	says drivers/pci/tests/ats_kunit.c
 	says 'one more test'
 }
+
+# Another base that has the same new file, with the same edits.
+second_base() {
+	cp -r "$QUEUE" "$REPO/series/9.8"
+	mkdir -p "$BATS_TEST_TMPDIR/older"
+	cp -r "$KERNEL/." "$BATS_TEST_TMPDIR/older"
+	sed -i 's/^PATCHLEVEL.*/PATCHLEVEL = 8/' "$BATS_TEST_TMPDIR/older/Makefile"
+	older "$REPO/series/prepare.sh"
+}
+older() { BASE=9.8 LINUX_TREE=$BATS_TEST_TMPDIR/older "$@"; }
+amend_the_test() { # TREE TEXT
+	GIT_SEQUENCE_EDITOR='sed -i "2s/^pick/edit/"' git -C "$1" rebase -q -i base
+	echo "$2" >"$1/drivers/pci/tests/ats_kunit.c"
+	git -C "$1" commit -q -a --amend --no-edit
+	GIT_EDITOR=true git -C "$1" rebase --continue
+}
+
+@test "refresh: a new file that another base has changed stays, beside the work that is here" {
+	queue_of_three
+	second_base
+	change 's/line 50/line fifty/' 'PCI/ATS: fifty'
+	amend_the_test "$REPO/build/9.8/linux" 'int better;'
+	older "$REPO/series/refresh.sh"
+	"$REPO/series/refresh.sh"
+	[ "$(cat "$REPO/drivers/pci/tests/ats_kunit.c")" = 'int better;' ]
+	[ "$(cat "$TREE/drivers/pci/tests/ats_kunit.c")" = 'int better;' ]
+	grep -q 'line fifty' "$TREE/drivers/pci/ats.c" "$QUEUE"/0004*
+	[ -z "$(git -C "$TREE" status --porcelain)" ]
+}
+
+@test "refresh: a new file that is changed here and by another base is named, and neither is lost" {
+	queue_of_three
+	second_base
+	amend_the_test "$TREE" 'int mine;'
+	amend_the_test "$REPO/build/9.8/linux" 'int better;'
+	older "$REPO/series/refresh.sh"
+	one_line "$REPO/series/refresh.sh"
+	says 'drivers/pci/tests/ats_kunit.c has changed here and in the repository'
+	[ "$(cat "$REPO/drivers/pci/tests/ats_kunit.c")" = 'int better;' ]
+	[ "$(cat "$TREE/drivers/pci/tests/ats_kunit.c")" = 'int mine;' ]
+	amend_the_test "$TREE" 'int better;' # the same in both is no quarrel
+	"$REPO/series/refresh.sh"
+}
