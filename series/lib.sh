@@ -26,12 +26,12 @@ say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "$ME" "$*" >&2; exit 2; }
 
 # There is a queue for the kernel and one for QEMU, of one form: PROJECT says which of them a script works on.
-PROJECT=${PROJECT:-linux}
+PROJECT=${PROJECT:-linux} DEFAULT_BASE=7.2
 export PROJECT
 # shellcheck disable=SC2034  # here and below: the scripts that source this file use these
 case $PROJECT in
 linux)
-	BASE=${BASE:-7.2} QUEUES=$SERIES ADDED=$TOP ADDED_IN='drivers include tools scripts Documentation'
+	BASE=${BASE:-$DEFAULT_BASE} QUEUES=$SERIES ADDED=$TOP ADDED_IN='drivers include tools scripts Documentation'
 	WORK=$BUILD_DIR/$BASE TREE=$BUILD_DIR/$BASE/linux
 	TITLE=Linux NOUN='the kernel' KIND_OF=kernel VAR=LINUX BASE_VAR=BASE MARK=Makefile
 	FROM_TARBALL=${LINUX_TARBALL:-} FROM_TREE=${LINUX_TREE:-}

@@ -1,15 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Everything there is to check, each case counted. The last line is the verdict.
+#   test.sh            what belongs to no kernel, then every base. One whose source cannot be had is skipped, the default not.
+#   BASE=7.3 test.sh   that base
 set -eu
+ONLY=${BASE:-}
 . "$(dirname -- "$0")/lib.sh"
 lock
 load_pin
 QEMU_RESULTS=$BUILD_DIR/results/qemu-10.2
 passed=0 failed=0 skipped=0
 
-# stage TITLE COUNT FILE COMMAND...: COUNT says how to read FILE: as tap, or as the json of kunit.py. A stage that
-# fails without a failed case to show for it (lost, or nothing ran) is one failure.
+# stage TITLE COUNT FILE COMMAND...: COUNT says how to read FILE: as tap, as the json of kunit.py, or as the verdict of a
+# base. A stage that fails without a failed case to show for it (lost, or nothing ran) is one failure.
 stage() {
 	title=$1 count=$2 file=$3 begun=$(date +%s) before=$failed all=$((passed + failed + skipped)) rc=0
 	shift 3
@@ -22,11 +25,24 @@ stage() {
 	say "=== $title: $(($(date +%s) - begun)) s, so far $passed passed, $failed failed, $skipped skipped"
 }
 
+# stage_with LIST TITLE ...: a base that has no such list cannot be judged by it. That is said, and counted.
+stage_with() {
+	list=$1
+	shift
+	if [ -e "$QUEUE/$list" ]; then stage "$@"; else skip "$1" "$QUEUE_NAME has no $list"; fi
+}
+skip() { say "=== $1: skipped: $2"; skipped=$((skipped + 1)); }
+
 add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
 lines() { grep -cE "$1" "$2" 2>/dev/null || :; }
 count_tap() {
 	skips=$(number "$(lines '^ok .*# (SKIP|skip)' "$1")")
 	add $(($(number "$(lines '^ok ' "$1")") - skips)) "$(number "$(lines '^not ok ' "$1")")" "$skips"
+}
+count_verdict() {
+	[ -f "$1" ] || return 0
+	read -r good bad left <"$1"
+	add "$good" "$bad" "$left"
 }
 count_json() {
 	[ -f "$1" ] || return 0
@@ -50,26 +66,53 @@ run_shellcheck() {
 	tap_end clean 'not clean'
 }
 
+
+# What concerns no kernel, or is the same for all.
+common() {
+	stage 'the front door itself' tap "$RESULTS/front-door.tap" run_bats
+	stage 'shellcheck' tap "$RESULTS/shellcheck.tap" run_shellcheck
+	stage 'QEMU: tests of what the bench adds, and its own' tap "$QEMU_RESULTS/qtest.tap" env QUIET=1 "$TOP/bench/qemu/qtest.sh"
+	stage 'mutants of QEMU' tap "$QEMU_RESULTS/mutants.tap" env PROJECT=qemu "$SERIES/mutants.sh"
+	stage 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
+}
+
+base() {
+	"$SERIES/prepare.sh"
+	um=$RESULTS/kunit-um.json
+	[ "$(uname -m)" = x86_64 ] || um=$RESULTS/kunit-arm64-pci_ats.json
+	stage 'checkpatch --strict' tap "$RESULTS/checkpatch.tap" "$SERIES/checkpatch.sh"
+	stage 'Intel and AMD drivers, compiled' tap "$RESULTS/x86.tap" "$SERIES/x86.sh"
+	stage_with situations 'no trace of the tests in the driver' tap "$RESULTS/hot-path.tap" "$SERIES/hot-path.sh"
+	stage_with situations 'KUnit, UML' json "$um" env QUIET=1 "$SERIES/kunit.sh" um
+	stage_with situations 'KUnit, arm64, unpatched against patched' tap "$RESULTS/situations.tap" "$SERIES/situations.sh"
+	stage_with situations 'KUnit, arm64' json "$RESULTS/kunit-arm64.json" env QUIET=1 "$SERIES/kunit.sh" arm64
+	stage_with scenarios 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
+	stage_with selftests 'selftests, unpatched against patched' tap "$RESULTS/selftest.tap" "$TOP/bench/selftest.sh"
+	stage 'documentation' tap "$RESULTS/htmldocs.tap" "$SERIES/htmldocs.sh"
+	stage_with mutants 'mutants' tap "$RESULTS/mutants.tap" "$SERIES/mutants.sh"
+}
+
+# A base of which only the source is missing says so in one line.
+source_of() { # BASE
+	BASE=$1 "$SERIES/fetch.sh" 2>"$BUILD_DIR/fetch-$1.err" || ! grep '^fetch: no source for' "$BUILD_DIR/fetch-$1.err"
+}
+bases() { say "$DEFAULT_BASE"; (cd "$SERIES" && echo */base) | tr ' ' '\n' | sed 's,/base,,' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
+
 "$SERIES/deps.sh"
-"$SERIES/prepare.sh"
 make_dir "$RESULTS"
-stage 'the front door itself' tap "$RESULTS/front-door.tap" run_bats
-stage 'shellcheck' tap "$RESULTS/shellcheck.tap" run_shellcheck
-stage 'checkpatch --strict' tap "$RESULTS/checkpatch.tap" "$SERIES/checkpatch.sh"
-stage 'Intel and AMD drivers, compiled' tap "$RESULTS/x86.tap" "$SERIES/x86.sh"
-stage 'no trace of the tests in the driver' tap "$RESULTS/hot-path.tap" "$SERIES/hot-path.sh"
-um=$RESULTS/kunit-um.json
-[ "$(uname -m)" = x86_64 ] || um=$RESULTS/kunit-arm64-pci_ats.json
-stage 'KUnit, UML' json "$um" env QUIET=1 "$SERIES/kunit.sh" um
-stage 'KUnit, arm64, unpatched against patched' tap "$RESULTS/situations.tap" "$SERIES/situations.sh"
-stage 'KUnit, arm64' json "$RESULTS/kunit-arm64.json" env QUIET=1 "$SERIES/kunit.sh" arm64
-stage 'QEMU: tests of what the bench adds, and its own' tap "$QEMU_RESULTS/qtest.tap" env QUIET=1 "$TOP/bench/qemu/qtest.sh"
-stage 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
-stage 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
-stage 'selftests, unpatched against patched' tap "$RESULTS/selftest.tap" "$TOP/bench/selftest.sh"
-stage 'documentation' tap "$RESULTS/htmldocs.tap" "$SERIES/htmldocs.sh"
-stage 'mutants' tap "$RESULTS/mutants.tap" "$SERIES/mutants.sh"
-stage 'mutants of QEMU' tap "$QEMU_RESULTS/mutants.tap" env PROJECT=qemu "$SERIES/mutants.sh"
-say "test: $(elapsed); results in $RESULTS"
+if [ -n "$ONLY" ]; then
+	base
+	say "$passed $failed $skipped" >"$RESULTS/verdict"
+else
+	common
+	for each in $(bases); do
+		if [ "$each" = "$DEFAULT_BASE" ] || source_of "$each"; then
+			stage "Linux $each" verdict "$BUILD_DIR/results/$each/verdict" env BASE="$each" "$0"
+		else
+			skip "Linux $each" 'its source cannot be had'
+		fi
+	done
+fi
+say "test: $(elapsed); results in $BUILD_DIR/results"
 say "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]

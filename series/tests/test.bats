@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0
+# make test: what is counted, over which bases. Each stage is a stand-in that leaves what is in $SAYS, or one case.
+load setup
+
+stand_in() { # SCRIPT RESULT
+	mkdir -p "$(dirname "$REPO/$1")"
+	cat >"$REPO/$1" <<-EOC
+		#!/bin/sh
+		. "$REPO/series/lib.sh"
+		file=\$BUILD_DIR/results/$2
+		mkdir -p "\$(dirname "\$file")"
+		printf '%b' "\${SAYS:-ok 1 - case\\n}" >"\$file"
+		! grep -q '^not ok' "\$file"
+	EOC
+	chmod +x "$REPO/$1"
+}
+
+# The default base, with a list for the bench and none for KUnit, and an older one.
+setup_stages() {
+	unset BASE
+	bin=$BATS_TEST_TMPDIR/bin
+	mkdir -p "$bin" "$REPO/series/7.2" "$REPO/series/tests"
+	touch "$REPO/series/7.2/scenarios" "$REPO/series/tests/x.bash"
+	cp "$QUEUE/base" "$REPO/series/7.2"
+	printf '#!/bin/sh\necho "ok 1 of the front door"\n' >"$bin/bats"
+	printf '#!/bin/sh\nexit 0\n' >"$bin/shellcheck"
+	chmod +x "$bin"/*
+	PATH=$bin:$PATH
+	for script in checkpatch x86 htmldocs; do stand_in series/$script.sh "\$BASE/$script.tap"; done
+	for script in bench off; do stand_in bench/$script.sh "\$BASE/$script.tap"; done
+	stand_in bench/qemu/qtest.sh qemu-10.2/qtest.tap
+	stand_in series/mutants.sh qemu-10.2/mutants.tap
+	for script in deps prepare fetch; do printf '#!/bin/sh\n' >"$REPO/series/$script.sh"; done
+	mkdir -p "$REPO/.ci"
+	touch "$REPO/.ci/run"
+}
+last() { tail -n 1 "$BATS_TEST_TMPDIR/out"; }
+run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
+
+@test "test: one base: its stages; a list that it does not have is named, and counted as skipped" {
+	setup_stages
+	BASE=7.2 run_test
+	[ "$(last)" = '4 passed, 0 failed, 6 skipped' ]
+	grep -q 'KUnit, UML: skipped: series/7.2 has no situations' "$BATS_TEST_TMPDIR/out"
+}
+
+@test "test: all bases, and what belongs to none" {
+	setup_stages
+	run_test
+	grep -q '^=== Linux 9.9$' "$BATS_TEST_TMPDIR/out"
+	own=$(sed -n 's/.*=== the bench, without ats=on: .* so far \([0-9]*\) passed.*/\1/p' "$BATS_TEST_TMPDIR/out")
+	[ "$(last)" = "$((own + 4 + 3)) passed, 0 failed, $((6 + 7)) skipped" ]
+}
+
+@test "test: a base whose source cannot be had is skipped by name; the default one is not" {
+	setup_stages
+	cat >"$REPO/series/fetch.sh" <<-'EOC'
+		#!/bin/sh
+		[ "$BASE" != "$GONE" ] || { echo "fetch: no source for Linux $BASE: mend the network" >&2; exit 2; }
+	EOC
+	printf '#!/bin/sh\nexec %s\n' "$REPO/series/fetch.sh" >"$REPO/series/prepare.sh"
+	GONE=9.9 run_test
+	grep -q '^=== Linux 9.9: skipped: its source cannot be had$' "$BATS_TEST_TMPDIR/out"
+	last | grep -q ' 0 failed, 7 skipped$'
+	not env GONE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
+	last | grep -q ' 1 failed, 7 skipped$'
+}
+
+@test "test: a failed case, a stage that dies, and one where nothing ran" {
+	setup_stages
+	not env BASE=7.2 SAYS='ok 1 - a\nnot ok 2 - b\n' "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
+	[ "$(last)" = '4 passed, 4 failed, 6 skipped' ]
+	printf '#!/bin/sh\nexit 3\n' >"$REPO/bench/bench.sh"
+	not env BASE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
+	[ "$(last)" = '3 passed, 1 failed, 6 skipped' ]
+	printf '#!/bin/sh\nexit 0\n' >"$REPO/bench/bench.sh"
+	not env BASE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
+	[ "$(last)" = '3 passed, 1 failed, 6 skipped' ]
+	not "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
+	last | grep -q ' 1 failed, '
+}
