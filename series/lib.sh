@@ -92,12 +92,13 @@ load_pin() {
 	. "$QUEUE/base"
 }
 
-# The compilers of a script that sets CROSS, through ccache when there is one.
+# The compilers of a script that sets CROSS, through ccache when there is one. It goes by the files that the compiler says it
+# has read: preprocessing each of them first makes a cold build a third longer.
 use_ccache() {
 	CC=${CROSS}gcc HOSTCC=gcc
 	command -v ccache >/dev/null || return 0
 	CC="ccache $CC" HOSTCC="ccache $HOSTCC"
-	export CCACHE_DIR="${CCACHE_DIR:-$BUILD_DIR/ccache}" CCACHE_BASEDIR="$WORK"
+	export CCACHE_DIR="${CCACHE_DIR:-$BUILD_DIR/ccache}" CCACHE_BASEDIR="$WORK" CCACHE_DEPEND=1
 }
 
 # explain LOG WHAT HINT: turn the log of a step that failed into the one line.
