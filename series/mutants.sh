@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # For every mutants/*.diff of the queue: break the patched tree in that one way, and see the named cases fail. A mutant
-# that survives, does not apply or does not build fails the run. MUTANT=NAME takes one of them.
+# that survives, does not apply or does not build fails the run. MUTANT=NAME takes one of them; AMONG_ALL=1, in a run over all
+# bases, leaves out those that break the same lines in the same way as one of the default base.
 # The header of such a diff:
 #   Mutant: name        What: is changed        Why: this must be noticed
 #   Run: um|arm64|selftest   Expect: suite.case (each of them has to fail)
@@ -23,9 +24,16 @@ list() { # KIND
 	for diff in "$QUEUE"/mutants/*.diff; do
 		[ -f "$diff" ] || continue
 		[ -z "${MUTANT:-}" ] || [ "$MUTANT" = "$(field "$diff" Mutant)" ] || [ "$MUTANT" = "$(basename "$diff" .diff)" ] || continue
-		[ "$(field "$diff" Run)" != "$1" ] || say "$diff"
+		[ "$(field "$diff" Run)" = "$1" ] || continue
+		shown_elsewhere "$diff" || say "$diff"
 	done
 }
+shown_elsewhere() { # DIFF
+	[ "${AMONG_ALL:-0}" = 1 ] && [ "$BASE" != "$DEFAULT_BASE" ] || return 1
+	twin=$QUEUES/$DEFAULT_BASE/mutants/${1##*/}
+	[ -f "$twin" ] && [ "$(changes "$1")" = "$(changes "$twin")" ]
+}
+changes() { sed -n '/^@@ /,$ { /^@@ /d; /^[-+]/p; }; s/^Run: */&/p; s/^Expect: */&/p' "$1"; }
 list_all() { for kind in $RUNS; do list "$kind"; done; }
 
 check_headers() {
@@ -155,9 +163,11 @@ try() { # KIND DIFF
 }
 
 check_headers
-[ -n "$(list_all)" ] || die "no mutant is called $MUTANT: $QUEUE_NAME/mutants has them"
+[ -n "$(list_all)" ] || [ "${AMONG_ALL:-0}" = 1 ] || die "no mutant is called $MUTANT: $QUEUE_NAME/mutants has them"
 make_dir "$LOGS"
 tap_begin mutants
+same=$(number "$(for diff in "$QUEUE"/mutants/*.diff; do ! shown_elsewhere "$diff" || say "$diff"; done | wc -l)")
+[ "$same" = 0 ] || tap ok "$same mutants are those of $DEFAULT_BASE, line for line # SKIP make mutants BASE=$BASE runs them"
 for kind in $RUNS; do
 	[ -n "$(list "$kind")" ] || continue
 	say "mutants: $kind, first without a mutant"

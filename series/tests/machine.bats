@@ -113,6 +113,25 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	[ -z "$(git -C "$TREE" status --porcelain)" ]
 }
 
+@test "mutants: in a run over all bases those of the default base are not run again, if nothing in them differs" {
+	fake_machine
+	mutant same 'line ten' 'line 10' pci_ats.ten
+	mutant other 'line ten' 'line 11' pci_ats.ten
+	mkdir -p "$REPO/series/7.2/mutants"
+	cp "$QUEUE/mutants"/*.diff "$REPO/series/7.2/mutants"
+	sed -i 's/^+line 11/+line 12/' "$REPO/series/7.2/mutants/other.diff"
+	AMONG_ALL=1 mutants
+	has '^ok 1 - 1 mutants are those of 7.2, line for line # SKIP'
+	has '^ok .* other: killed'
+	not has ' same: '
+	sed -i 's/pci_ats.ten/pci_ats.ten arm64/' "$REPO/series/7.2/mutants/same.diff"
+	AMONG_ALL=1 mutants
+	has '^ok .* same: killed'
+	not has SKIP
+	mutants
+	has '2 killed, 0 survived'
+}
+
 @test "mutants: what a killed run leaves is undone, edits made since are kept" {
 	fake_machine
 	mutant killed 'line ten' 'line 10' pci_ats.ten
