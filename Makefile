@@ -4,7 +4,7 @@
 .SILENT:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-tree bench-off selftest htmldocs situations qemu qtest mutants demo test bisect checkpatch clean distclean
+.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-tree bench-off selftest htmldocs situations qemu qtest mutants demo test bisect checkpatch report clean distclean
 
 help: ## print this
 	sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -52,6 +52,8 @@ checkpatch: ## the kernel's checkpatch.pl --strict over each patch
 	series/checkpatch.sh
 bisect: ## each patch on its own: builds without warnings, passes the tests there are
 	series/bisect.sh
+report: ## all results there are, as one table of base, architecture and suite, and in KernelCI's terms
+	series/report.sh
 clean: ## remove objects and results
 	series/clean.sh objects
 distclean: ## remove all of build/

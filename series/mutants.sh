@@ -86,7 +86,7 @@ run_all() { # KIND
 	esac
 }
 results() { find "$RESULTS" -name 'kunit-*-mutant.json' -o -name '*-mutant.tap' -o -name selftest-tree.tap; }
-forget() { rm -f "$RESULTS"/*-mutant.* "$RESULTS/selftest-tree.tap" "$BENCH"; }
+forget() { rm -f "$RESULTS"/*-mutant.* "$RESULTS"/selftest-tree.* "$RESULTS"/bench-tree.*; }
 
 # TAP as "STATUS case"; what was skipped did not run.
 statuses() { # FILE

@@ -60,12 +60,11 @@ run_bats() {
 meter_bats() { printf '%s tests, ' "$(grep -cE '^(not )?ok ' "$RESULTS/front-door.tap")"; }
 run_shellcheck() {
 	tap_begin shellcheck
-	for script in "$SERIES"/*.sh "$SERIES"/tests/*.bash "$TOP"/bench/*.sh "$TOP"/bench/qemu/*.sh "$TOP/.ci/run"; do
+	for script in "$SERIES"/*.sh "$SERIES"/tests/*.bash "$TOP"/bench/*.sh "$TOP"/bench/qemu/*.sh "$TOP"/labs/*.sh "$TOP"/labs/tuxrun/*.sh "$TOP/.ci/run"; do
 		if shellcheck "$script"; then tap ok "${script#"$TOP"/}"; else tap 'not ok' "${script#"$TOP"/}"; fi
 	done
 	tap_end clean 'not clean'
 }
-
 
 # What concerns no kernel, or is the same for all.
 common() {
@@ -104,6 +103,7 @@ bases() { say "$DEFAULT_BASE"; (cd "$SERIES" && echo */base) | tr ' ' '\n' | sed
 
 "$SERIES/deps.sh"
 make_dir "$RESULTS"
+make_dir "$LOGS"
 if [ -n "$ONLY" ]; then
 	base
 	say "$passed $failed $skipped" >"$RESULTS/verdict"
@@ -117,6 +117,7 @@ else
 		fi
 	done
 fi
-say "test: $(elapsed); results in $BUILD_DIR/results"
+[ "${AMONG_ALL:-0}" = 1 ] || "$SERIES/report.sh" >"$LOGS/report.log" || failed=$((failed + 1))
+say "test: $(elapsed); results in $BUILD_DIR/results, in one table in $BUILD_DIR/results/report.md"
 say "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]
