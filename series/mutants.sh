@@ -7,6 +7,7 @@
 #   Mutant: name        What: is changed        Why: this must be noticed
 #   Run: um|arm64|selftest   Expect: suite.case (each of them has to fail)
 #   Run: x86|htmldocs        Expect: x86.object (it must not build), htmldocs.file (there must be a complaint)
+#   Run: lint                Expect: lint.gate.file (there must be a finding more than on the base)
 #   Bench: machine.case (optional: each of them has to fail on the bench as well)
 # and for QEMU (PROJECT=qemu)
 #   Run: qtest          Expect: test./path
@@ -15,7 +16,7 @@ set -eu
 begin
 need_prepared_tree
 case $PROJECT in
-linux) RUNS='um arm64 x86 selftest htmldocs' ;;
+linux) RUNS='um arm64 x86 selftest htmldocs lint' ;;
 qemu) RUNS=qtest ;;
 esac
 
@@ -66,6 +67,10 @@ run_one() { # KIND DIFF
 		"$TOP/bench/selftest.sh" tree $(expected "$2")
 		;;
 	htmldocs) LABEL=mutant "$SERIES/htmldocs.sh" ;;
+	lint)
+		# shellcheck disable=SC2046  # a list of names
+		LABEL=mutant "$SERIES/lint.sh" tree $(expected "$2")
+		;;
 	qtest)
 		# shellcheck disable=SC2046  # a list of names
 		LABEL=mutant TIMEOUT=${TIMEOUT:-60} "$TOP/bench/qemu/qtest.sh" $(expected "$2")
@@ -81,6 +86,10 @@ run_all() { # KIND
 		"$TOP/bench/selftest.sh" tree $(for diff in $(list selftest); do expected "$diff"; done | sort -u)
 		;;
 	htmldocs) LABEL=mutant "$SERIES/htmldocs.sh" ;;
+	lint)
+		# shellcheck disable=SC2046  # a list of names
+		LABEL=mutant "$SERIES/lint.sh" tree $(for diff in $(list lint); do expected "$diff"; done | sort -u)
+		;;
 	qtest) FILTER='*' QUIET=1 LABEL=mutant "$TOP/bench/qemu/qtest.sh" ;;
 	*) QUIET=1 "$SERIES/kunit.sh" "$1" mutant ;;
 	esac

@@ -185,7 +185,7 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	not has '^ok'
 }
 
-@test "mutants: of the selftests and of the documentation" {
+@test "mutants: of the selftests, of the documentation and of lint" {
 	fake_machine
 	mkdir -p "$REPO/bench"
 	# This suite needs line ten, and the documentation line 50.
@@ -204,17 +204,28 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 		if grep -q 'line 50' "$results/../../9.9/linux/drivers/pci/ats.c"; then echo "ok 1 - $case"; else echo "not ok 1 - $case: a warning"; fi \
 			>"$results/htmldocs-$LABEL.tap"
 	EOC
-	chmod +x "$REPO/bench/selftest.sh" "$REPO/series/htmldocs.sh"
+	# lint.sh is asked for the expected cases only.
+	cat >"$REPO/series/lint.sh" <<-'EOC'
+		#!/bin/sh
+		results=$(dirname "$0")/../build/results/9.9
+		[ "$*" = 'tree lint.codespell.drivers/pci/ats.c' ] || exit 2
+		if grep -q 'line 50' "$results/../../9.9/linux/drivers/pci/ats.c"; then echo "ok 1 - $2"; else echo "not ok 1 - $2: a finding"; fi \
+			>"$results/lint-$LABEL.tap"
+	EOC
+	chmod +x "$REPO/bench/selftest.sh" "$REPO/series/htmldocs.sh" "$REPO/series/lint.sh"
 	mutant suite 'line ten' 'line 10' iommufd.ten
 	mutant page 'line 50' 'line fifty' htmldocs.drivers/pci/ats.c
 	mutant alive 'line 50' 'line fifty' iommufd.ten
 	sed -i 's/^Run:.*/Run: selftest/' "$QUEUE/mutants/suite.diff" "$QUEUE/mutants/alive.diff"
 	sed -i 's/^Run:.*/Run: htmldocs/' "$QUEUE/mutants/page.diff"
+	mutant word 'line 50' 'line fifty' lint.codespell.drivers/pci/ats.c
+	sed -i 's/^Run:.*/Run: lint/' "$QUEUE/mutants/word.diff"
 	mutants
 	[ "$rc" = 1 ]
 	has '^ok .* suite: killed by iommufd.ten$'
 	has '^not ok .* alive: survived: iommufd.ten passes$'
 	has '^ok .* page: killed by htmldocs.drivers/pci/ats.c$'
+	has '^ok .* word: killed by lint.codespell.drivers/pci/ats.c$'
 }
 
 @test "mutants: refuses a tree with edits, and none at all" {
