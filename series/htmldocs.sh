@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What the series adds to the kernel's documentation, by the tree's own "make htmldocs" and kernel-doc: each page that it
-# touches is built, and no warning is about a file that it touches. Some files have warnings of old: those stay.
+# What the series adds to the kernel's documentation, by the tree's own "make htmldocs": each page that it touches is built,
+# and no warning is about a file that it touches. What kernel-doc says of a source by itself, lint.sh judges.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 begin
@@ -22,22 +22,14 @@ page() { # FILE
 	fi
 }
 
-# What is said of a file, without its line numbers: they change.
-kernel_doc() { (cd "$TREE" && scripts/kernel-doc -none -Wall "$1" 2>&1) | sed "s,^\\(.*\\)$2:[0-9]*,$2:," | sort; }
-source() { # FILE
-	mkdir -p "$(dirname "$HTML.base/$1")"
-	tree_git show "base:$1" >"$HTML.base/$1" 2>/dev/null || :
-	kernel_doc "$HTML.base/$1" "$1" >"$HTML.base/before"
-	kernel_doc "$1" "$1" | comm -13 "$HTML.base/before" -
-	grep -F "$1:" "$LOG" | grep -E 'WARNING|ERROR' || :
-}
+source() { grep -F "$1:" "$LOG" | grep -E 'WARNING|ERROR' || :; } # FILE
 
 judge() { # KIND FILE
 	complaint=$("$1" "$2" | head -n 1)
 	if [ -z "$complaint" ]; then tap ok "htmldocs.$2"; else tap 'not ok' "htmldocs.$2: $complaint"; fi
 }
 
-rm -rf "$HTML" "$HTML.base"
+rm -rf "$HTML"
 progress "$ME: building $(folders)" "$LOG" meter_none build ||
 	explain "$LOG" 'the documentation does not build' "$(tail -n 1 "$LOG") (log $LOG)"
 tap_begin "htmldocs${LABEL:+-$LABEL}"
