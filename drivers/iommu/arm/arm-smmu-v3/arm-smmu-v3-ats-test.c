@@ -1512,7 +1512,7 @@ static void failed_allocations_of_the_probe_leave_nothing(struct kunit *test)
 
 		if (IS_ERR(iommu)) {
 			failures++;
-			KUNIT_EXPECT_EQ(test, -ENOMEM, PTR_ERR(iommu));
+			KUNIT_EXPECT_PTR_EQ(test, iommu, ERR_PTR(-ENOMEM));
 		}
 		KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&ctx->smmu.streams));
 		KUNIT_EXPECT_FALSE(test, to_pci_dev(dev)->pasid_enabled);
