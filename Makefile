@@ -4,7 +4,7 @@
 .SILENT:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-tree bench-off selftest htmldocs situations qemu qtest mutants demo test bisect checkpatch report clean distclean
+.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-tree bench-off selftest htmldocs situations qemu qtest mutants demo test bisect lint checkpatch report clean distclean
 
 help: ## print this
 	sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -46,10 +46,12 @@ qtest: ## the tests of what that queue adds, and QEMU's own for PCI
 	bench/qemu/qtest.sh
 mutants: ## break each fix of the series, one at a time, and see a test fail
 	series/mutants.sh
-htmldocs: ## the documentation that the series adds, by the tree's own htmldocs and kernel-doc
+htmldocs: ## the documentation that the series adds, by the tree's own htmldocs
 	series/htmldocs.sh
-checkpatch: ## the kernel's checkpatch.pl --strict over each patch
-	series/checkpatch.sh
+lint: ## the kernel's own checks over what the series touches, before and after: nothing new
+	series/lint.sh
+checkpatch: ## of these, the kernel's checkpatch.pl --strict over each patch, and get_maintainer.pl
+	series/lint.sh checkpatch get_maintainer
 bisect: ## each patch on its own: builds without warnings, passes the tests there are
 	series/bisect.sh
 report: ## all results there are, as one table of base, architecture and suite, and in KernelCI's terms

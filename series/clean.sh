@@ -18,7 +18,7 @@ bases() {
 }
 remove_objects() {
 	for base in $(bases); do
-		for kind in um um-w1 arm64 arm64-w1 x86 hot-path bench build base/build; do rm -rf "${BUILD_DIR:?}/$base/$kind"; done
+		for kind in um um-w1 arm64 arm64-w1 x86 lint hot-path bench build base/build; do rm -rf "${BUILD_DIR:?}/$base/$kind"; done
 	done
 	rm -rf "${BUILD_DIR:?}/results"
 }

@@ -58,18 +58,10 @@ run_bats() {
 	return "$front_door"
 }
 meter_bats() { printf '%s tests, ' "$(grep -cE '^(not )?ok ' "$RESULTS/front-door.tap")"; }
-run_shellcheck() {
-	tap_begin shellcheck
-	for script in "$SERIES"/*.sh "$SERIES"/tests/*.bash "$TOP"/bench/*.sh "$TOP"/bench/qemu/*.sh "$TOP"/labs/*.sh "$TOP"/labs/tuxrun/*.sh "$TOP/.ci/run"; do
-		if shellcheck "$script"; then tap ok "${script#"$TOP"/}"; else tap 'not ok' "${script#"$TOP"/}"; fi
-	done
-	tap_end clean 'not clean'
-}
 
 # What concerns no kernel, or is the same for all.
 common() {
 	stage 'the front door itself' tap "$RESULTS/front-door.tap" run_bats
-	stage 'shellcheck' tap "$RESULTS/shellcheck.tap" run_shellcheck
 	stage 'QEMU: tests of what the bench adds, and its own' tap "$QEMU_RESULTS/qtest.tap" env QUIET=1 "$TOP/bench/qemu/qtest.sh"
 	stage 'mutants of QEMU' tap "$QEMU_RESULTS/mutants.tap" env PROJECT=qemu "$SERIES/mutants.sh"
 	stage 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
@@ -79,7 +71,7 @@ base() {
 	"$SERIES/prepare.sh"
 	um=$RESULTS/kunit-um.json
 	[ "$(uname -m)" = x86_64 ] || um=$RESULTS/kunit-arm64-pci_ats.json
-	stage 'checkpatch --strict' tap "$RESULTS/checkpatch.tap" "$SERIES/checkpatch.sh"
+	stage "the kernel's own checks, and shellcheck" tap "$RESULTS/lint.tap" "$SERIES/lint.sh"
 	stage 'Intel and AMD drivers, compiled' tap "$RESULTS/x86.tap" "$SERIES/x86.sh"
 	stage_with situations 'no trace of the tests in the driver' tap "$RESULTS/hot-path.tap" "$SERIES/hot-path.sh"
 	if [ "${AMONG_ALL:-0}" = 1 ] && [ "$BASE" != "$DEFAULT_BASE" ]; then
