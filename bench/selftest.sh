@@ -5,6 +5,7 @@
 #   selftest.sh                 on the unpatched and on the patched kernel: series/<base>/selftests lists what has to fail
 #                               without the series; everything else is the same on both
 #   selftest.sh tree [CASE...]  on what the prepared tree holds, committed or not: all, or suite.case...
+#   selftest.sh build           compile those of its programs that the tree has, and stop
 # Results: build/results/<base>/selftest*; each machine's console: build/<base>/selftest/<label>/.
 set -eu
 . "$(dirname -- "$0")/../series/lib.sh"
@@ -13,24 +14,31 @@ set -eu
 MODE=${1:-compare}
 [ $# = 0 ] || shift
 case $MODE in
-compare) [ $# = 0 ] || die "usage: selftest.sh [tree [suite.case...]]" ;;
+compare) [ $# = 0 ] || die "usage: selftest.sh [tree [suite.case...] | build]" ;;
 tree) ;;
-*) die "usage: selftest.sh [tree [suite.case...]]" ;;
+build) [ $# = 0 ] || die "usage: selftest.sh [tree [suite.case...] | build]" ;;
+*) die "usage: selftest.sh [tree [suite.case...] | build]" ;;
 esac
 # shellcheck disable=SC2034  # for compare.sh
 COMPARED=selftest LIST=$QUEUE/selftests
 
 load_pin
-[ "$MODE" = tree ] || [ -f "$LIST" ] || die "series/$BASE/selftests is missing: nothing to compare"
+[ "$MODE" != compare ] || [ -f "$LIST" ] || die "series/$BASE/selftests is missing: nothing to compare"
 begin
 . "$TOP/bench/lib.sh"
-[ "$MODE" = tree ] || need_prepared_tree
+[ "$MODE" != compare ] || need_prepared_tree
 # shellcheck disable=SC2034  # for lib.sh
 MACHINES=${BASE_SUITES:-iommufd iommufd_fail_nth tools} RUNS=$WORK/selftest INITRAMFS=$BENCH/guest/selftest.cpio.gz WANTED=''
 SELFTESTS=$BENCH/selftests LIBCAP=$BUILD_DIR/libcap
 
 # The headers are no prerequisites of kselftest's Makefile, so all is built anew.
-programs() { for program in $MACHINES ats_policy dma_map_stress; do [ "$program" = tools ] || say "$SELFTESTS/$program"; done; }
+# A tree between base and series may not have all of them.
+programs() {
+	for program in $MACHINES ats_policy dma_map_stress; do
+		[ "$program" = tools ] || { [ "$MODE" = build ] && [ ! -f "$TREE/tools/testing/selftests/iommu/$program.c" ]; } ||
+			say "$SELFTESTS/$program"
+	done
+}
 build_selftests() {
 	make_dir "$SELFTESTS"
 	make_headers || return 1
@@ -38,7 +46,7 @@ build_selftests() {
 	make -B -C "$TREE/tools/testing/selftests/iommu" ARCH=arm64 CROSS_COMPILE="$CROSS" OUTPUT="$SELFTESTS" \
 		KHDR_INCLUDES="-isystem $BENCH/headers/usr/include" USERCFLAGS="-Werror -isystem $LIBCAP/usr/include" \
 		USERLDFLAGS="-static -L$LIBCAP/usr/lib/aarch64-linux-gnu" $(programs) || return 1
-	make_guest selftest.cpio.gz SELFTESTS="$SELFTESTS"
+	[ "$MODE" = build ] || make_guest selftest.cpio.gz SELFTESTS="$SELFTESTS"
 }
 selftests() {
 	progress "$ME: building the selftests" "$LOGS/selftests.log" meter_none build_selftests ||
@@ -77,10 +85,15 @@ compare() {
 	tap_end 'as expected' 'not as expected' || { ! lost unpatched && ! lost patched || exit 3; exit 1; }
 }
 
-"$TOP/bench/qemu/build.sh"
+if [ "$MODE" = build ] && [ -z "$(programs)" ]; then
+	say 'selftest: nothing to build: the tree has none of the programs'
+	exit 3
+fi
+[ "$MODE" = build ] || "$TOP/bench/qemu/build.sh"
 "$TOP/bench/libcap.sh"
 selftests
 case $MODE in
 compare) compare ;;
 tree) on_tree "$@" ;;
+build) say "selftest: $(programs | wc -l) built" ;;
 esac
