@@ -7,7 +7,7 @@ kernel() {
 		.RECIPEPREFIX = >
 		objects := $(patsubst %.c,$(O)/%.o,$(wildcard drivers/pci/*.c))
 		allnoconfig:
-		>grep '=y' $(KCONFIG_ALLCONFIG) >$(O)/.config
+		>(grep '=y' $(KCONFIG_ALLCONFIG); echo CONFIG_PCI_QUIRKS=y) >$(O)/.config
 		>! grep -qE 'PCI_(IOV|PRI|PASID)=|(AMD|INTEL)_IOMMU=' $(O)/.config || echo CONFIG_PCI_ATS=y >>$(O)/.config
 		>sed 's/^/#define /; s/=y/ 1/' $(O)/.config >$(O)/autoconf.h.new
 		>cmp -s $(O)/autoconf.h.new $(O)/autoconf.h || cp $(O)/autoconf.h.new $(O)/autoconf.h
