@@ -34,14 +34,19 @@ for name; do
 	names | tr ' ' '\n' | grep -qxF -e "$name" || die "$name: no such configuration (known: $(names | paste -sd ' '))"
 done
 
-# A base that cannot be had here is no failure of the queue, as long as the default one can.
+# A base of which only the source is missing says so in one line. That is no failure, as long as the default one is there.
+source_of() { # BASE
+	BASE=$1 "$SERIES/fetch.sh" 2>"$BUILD_DIR/fetch-$1.err" || ! grep '^fetch: no source for' "$BUILD_DIR/fetch-$1.err"
+}
+bases() { say "$DEFAULT_BASE"; (cd "$SERIES" && echo */base) | tr ' ' '\n' | sed 's,/base,,' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
 every_base() {
 	[ -z "$FROM_TARBALL$FROM_TREE" ] || die "${VAR}_TARBALL= or ${VAR}_TREE= is the source of one base: say which with BASE="
 	good=0 bad=0 skipped=0
-	for base in $(cd "$SERIES" && echo */base | sed 's,/base,,g'); do
-		say "=== $base"
-		if ! BASE=$base "$SERIES/fetch.sh" && [ "$base" != "$BASE" ]; then
-			say "$ME: $base: skipped: its source cannot be had"
+	make_dir "$BUILD_DIR"
+	for base in $(bases); do
+		say "=== Linux $base"
+		if [ "$base" != "$DEFAULT_BASE" ] && ! source_of "$base"; then
+			say "=== Linux $base: skipped: its source cannot be had"
 			skipped=$((skipped + 1))
 		elif BASE=$base "$0" "$@"; then
 			good=$((good + 1))
@@ -99,6 +104,7 @@ small_kernel() { # NAME
 	esac
 	need "${CROSS}gcc"
 	use_ccache
+	unset CCACHE_DEPEND # most of their files differ in nothing but the options that there are
 	make_dir "$O"
 	rc=0
 	progress "$ME: building $1" "$LOG" meter_none make_kernel "$1" || rc=1
