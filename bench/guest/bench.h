@@ -43,6 +43,7 @@ int function_e(const struct function *f);
 int function_bind(const struct function *f, const char *driver);
 int function_unbind(const struct function *f);
 int function_group(const struct function *f);
+int function_introduce(const struct function *f);
 int vfs_set(unsigned int slot, unsigned int count);
 
 /* ---- smmu.c */
@@ -106,6 +107,17 @@ int vfio_removal_eventfd(const struct vfio *v);
 void vfio_close(struct vfio *v);
 int iommufd_not_supported(const struct vfio *v);
 int capability_not_supported(const struct function *f);
+
+/* ---- nested.c, where the kernel has vIOMMUs */
+
+#define GUEST_RAM 0x40000000UL
+#define GUEST_RAM_SIZE (2UL << 20)
+/* What the guest's RAM begins with belongs to its SMMU driver. */
+#define GUEST_BUFFER (16 * PAGE)
+
+void guest_tables(uint64_t *ram);
+int nested_attach(struct vfio *v, bool eats, uint32_t *viommu);
+int guest_atc_inv(const struct vfio *v, uint32_t viommu, uint32_t *handled);
 
 /* ---- testdev.c */
 

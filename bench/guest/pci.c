@@ -245,6 +245,24 @@ int function_group(const struct function *f)
 }
 
 /**
+ * function_introduce() - have the IOMMU's driver know a function that has been added
+ * @f: the function; no driver has it
+ *
+ * Adding it is enough since 6.15. With a device tree, the kernels before that ask for the IOMMU when the function is bound to
+ * a driver: bench.iommu_known=bound says that this is one of them.
+ */
+int function_introduce(const struct function *f)
+{
+	char known[16];
+	int ret;
+
+	if (!kernel_parameter("bench.iommu_known", known, sizeof(known)) || function_group(f) >= 0)
+		return 0;
+	ret = function_bind(f, "vfio-pci");
+	return ret ? ret : function_unbind(f);
+}
+
+/**
  * vfs_set() - have a PF enable a number of VFs, none of which a driver takes
  * @slot: the PF's slot
  * @count: how many; 0 also takes the PF from its driver
