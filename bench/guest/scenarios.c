@@ -534,6 +534,7 @@ FIXTURE_VARIANT_ADD(quirked, function) { .slot = 9 };
 FIXTURE_VARIANT_ADD(quirked, vf) { .slot = 10, .vf = 1 };
 FIXTURE_VARIANT_ADD(quirked, pf) { .slot = 11 };
 FIXTURE_VARIANT_ADD(quirked, vf_of_pf) { .slot = 11, .vf = 1 };
+FIXTURE_VARIANT_ADD(quirked, amd_gpu) { .slot = 12 };
 
 FIXTURE_SETUP(quirked)
 {
