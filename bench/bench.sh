@@ -42,10 +42,10 @@ report_counts() { # LABEL
 
 # The bug itself: pci_disable_ats() warns, and arm_smmu_attach_prepare() has called it.
 warnings() { # LABEL
-	number "$(cat "$BENCH/$1"/*.console | grep -c '^WARNING: .* at pci_disable_ats')"
+	number "$(cat "$BENCH/$1"/*.console | grep -c '^WARNING: .* pci_disable_ats+')"
 }
 calls() { # LABEL: the first such call trace
-	awk '/^WARNING: .* at pci_disable_ats/ { on = 1; print }
+	awk '/^WARNING: .* pci_disable_ats\+/ { on = 1; print }
 		on && /^Call trace:/ { trace = 1 }
 		on && trace && !/el0|invoke_syscall|do_el0/ { print }
 		on && trace && /_ioctl/ { exit }' "$BENCH/$1"/ats.console
