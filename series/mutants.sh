@@ -6,6 +6,7 @@
 # The header of such a diff:
 #   Mutant: name        What: is changed        Why: this must be noticed
 #   Run: um|arm64|selftest   Expect: suite.case (each of them has to fail)
+#   Run: bench               Expect: machine.case
 #   Run: x86|htmldocs        Expect: x86.object (it must not build), htmldocs.file (there must be a complaint)
 #   Run: lint                Expect: lint.gate.file (there must be a finding more than on the base)
 #   Bench: machine.case (optional: each of them has to fail on the bench as well)
@@ -16,7 +17,7 @@ set -eu
 begin
 need_prepared_tree
 case $PROJECT in
-linux) RUNS='um arm64 x86 selftest htmldocs lint' ;;
+linux) RUNS='um arm64 x86 bench selftest htmldocs lint' ;;
 qemu) RUNS=qtest ;;
 esac
 
@@ -62,9 +63,9 @@ run_one() { # KIND DIFF
 		# shellcheck disable=SC2046  # a list of names
 		LABEL=mutant "$SERIES/x86.sh" $(expected "$2" | sed 's/^x86\.//')
 		;;
-	selftest)
+	bench | selftest)
 		# shellcheck disable=SC2046  # a list of names
-		"$TOP/bench/selftest.sh" tree $(expected "$2")
+		"$TOP/bench/$1.sh" tree $(expected "$2")
 		;;
 	htmldocs) LABEL=mutant "$SERIES/htmldocs.sh" ;;
 	lint)
@@ -81,9 +82,9 @@ run_one() { # KIND DIFF
 run_all() { # KIND
 	case $1 in
 	x86) "$SERIES/x86.sh" ;;
-	selftest)
+	bench | selftest)
 		# shellcheck disable=SC2046  # a list of names
-		"$TOP/bench/selftest.sh" tree $(for diff in $(list selftest); do expected "$diff"; done | sort -u)
+		"$TOP/bench/$1.sh" tree $(for diff in $(list "$1"); do expected "$diff"; done | sort -u)
 		;;
 	htmldocs) LABEL=mutant "$SERIES/htmldocs.sh" ;;
 	lint)
@@ -94,7 +95,7 @@ run_all() { # KIND
 	*) QUIET=1 "$SERIES/kunit.sh" "$1" mutant ;;
 	esac
 }
-results() { find "$RESULTS" -name 'kunit-*-mutant.json' -o -name '*-mutant.tap' -o -name selftest-tree.tap; }
+results() { find "$RESULTS" -name 'kunit-*-mutant.json' -o -name '*-mutant.tap' -o -name selftest-tree.tap -o -name bench-tree.tap; }
 forget() { rm -f "$RESULTS"/*-mutant.* "$RESULTS"/selftest-tree.* "$RESULTS"/bench-tree.*; }
 
 # TAP as "STATUS case"; what was skipped did not run.

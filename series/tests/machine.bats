@@ -185,7 +185,7 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	not has '^ok'
 }
 
-@test "mutants: of the selftests, of the documentation and of lint" {
+@test "mutants: of the selftests, of the bench alone, of the documentation and of lint" {
 	fake_machine
 	mkdir -p "$REPO/bench"
 	# This suite needs line ten, and the documentation line 50.
@@ -212,11 +212,15 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 		if grep -q 'line 50' "$results/../../9.9/linux/drivers/pci/ats.c"; then echo "ok 1 - $2"; else echo "not ok 1 - $2: a finding"; fi \
 			>"$results/lint-$LABEL.tap"
 	EOC
-	chmod +x "$REPO/bench/selftest.sh" "$REPO/series/htmldocs.sh" "$REPO/series/lint.sh"
+	sed 's/selftest-tree/bench-tree/' "$REPO/bench/selftest.sh" >"$REPO/bench/bench.sh"
+	chmod +x "$REPO/bench/selftest.sh" "$REPO/bench/bench.sh" "$REPO/series/htmldocs.sh" "$REPO/series/lint.sh"
 	mutant suite 'line ten' 'line 10' iommufd.ten
+	mutant seen 'line ten' 'line 10' ats.function.ten
+	mutant unseen 'line 50' 'line fifty' ats.function.ten
 	mutant page 'line 50' 'line fifty' htmldocs.drivers/pci/ats.c
 	mutant alive 'line 50' 'line fifty' iommufd.ten
 	sed -i 's/^Run:.*/Run: selftest/' "$QUEUE/mutants/suite.diff" "$QUEUE/mutants/alive.diff"
+	sed -i 's/^Run:.*/Run: bench/' "$QUEUE/mutants/seen.diff" "$QUEUE/mutants/unseen.diff"
 	sed -i 's/^Run:.*/Run: htmldocs/' "$QUEUE/mutants/page.diff"
 	mutant word 'line 50' 'line fifty' lint.codespell.drivers/pci/ats.c
 	sed -i 's/^Run:.*/Run: lint/' "$QUEUE/mutants/word.diff"
@@ -224,6 +228,8 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	[ "$rc" = 1 ]
 	has '^ok .* suite: killed by iommufd.ten$'
 	has '^not ok .* alive: survived: iommufd.ten passes$'
+	has '^ok .* seen: killed by ats.function.ten$'
+	has '^not ok .* unseen: survived: ats.function.ten passes$'
 	has '^ok .* page: killed by htmldocs.drivers/pci/ats.c$'
 	has '^ok .* word: killed by lint.codespell.drivers/pci/ats.c$'
 }
