@@ -4,7 +4,7 @@
 .SILENT:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-tree bench-off selftest htmldocs situations qemu qtest mutants demo test bisect lint checkpatch report clean distclean
+.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-tree bench-off selftest htmldocs situations qemu qtest mutants demo test bisect lint checkpatch report export deb deb-try clean distclean
 
 help: ## print this
 	sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -56,6 +56,12 @@ bisect: ## each patch on its own: builds without warnings, passes the tests ther
 	series/bisect.sh
 report: ## all results there are, as one table of base, architecture and suite, and in KernelCI's terms
 	series/report.sh
+export: ## the series as mails for FROM= to send, as version V=; nothing is sent
+	series/export.sh
+deb: ## a Debian package of the patched kernel, for a real machine
+	series/deb.sh
+deb-try: ## one with the bench's configuration, taken out of its package and booted on the bench
+	series/deb.sh try $(CASES)
 clean: ## remove objects and results
 	series/clean.sh objects
 distclean: ## remove all of build/
@@ -70,8 +76,14 @@ distclean: ## remove all of build/
 #   BUILD_DIR=          instead of build/
 #   FORCE=1             prepare, distclean: discard work that is not in the series
 #   MACHINE=name        bench: only this machine: ats, smmu-without-ats, root-without-ats, noats
-#   CASES=...           bench-tree: only these scenarios, as ats.function.vf_off_on.vfio_type1_twice
+#   CASES=...           bench-tree, deb-try: only these scenarios, as ats.function.vf_off_on.vfio_type1_twice
 #   MUTANT=name         mutants: only this one
 #   FILTER=glob         kunit: only these cases, as kunit.py takes them; qtest: only these of the queue's, test./path
 #   KERNEL_ARGS=        kunit: for the kernel's command line, as arm_smmu_v3_ats_test.seed=7 for another random walk
-#   JOBS=n  V=1         jobs of a build; show the log itself
+#   FROM='Name <mail>'  export: who sends the mails, and signs them off
+#   V=n                 export: the version of the mails; the cover letter of V=2 has the range-diff to V=1
+#   BASE_COMMIT=id      export: the public commit of the release that the mails apply to, where it is not known
+#   VANILLA=            export: kernel.org's archive or a tree of that release: the mails have to apply there too
+#   ARCH=arm64          deb: or x86
+#   CONFIG=file         deb: the kernel's configuration, instead of the distribution's
+#   JOBS=n  V=1         jobs of a build; show the log itself (but see export)

@@ -18,7 +18,7 @@ bases() {
 }
 remove_objects() {
 	for base in $(bases); do
-		for kind in um um-w1 arm64 arm64-w1 x86 lint hot-path bench build base/build; do rm -rf "${BUILD_DIR:?}/$base/$kind"; done
+		for kind in um um-w1 arm64 arm64-w1 x86 lint hot-path deb-arm64 deb-x86 bench build base/build; do rm -rf "${BUILD_DIR:?}/$base/$kind"; done
 	done
 	rm -rf "${BUILD_DIR:?}/results"
 }
@@ -33,7 +33,7 @@ all)
 	done
 	remove_objects
 	for base in $(bases); do rm -rf "${BUILD_DIR:?}/$base"; done
-	rm -rf "$BUILD_DIR/apt" "$BUILD_DIR/tools" "$BUILD_DIR/download" "$BUILD_DIR/ccache" "$BUILD_DIR/deps.log" "$BUILD_DIR/lock"
+	rm -rf "$BUILD_DIR/deb" "$BUILD_DIR/export" "$BUILD_DIR/apt" "$BUILD_DIR/tools" "$BUILD_DIR/download" "$BUILD_DIR/ccache" "$BUILD_DIR/deps.log" "$BUILD_DIR/lock"
 	rmdir "$BUILD_DIR" 2>/dev/null || say "clean: $BUILD_DIR holds more, which is left alone"
 	;;
 *) die "usage: clean.sh objects|all" ;;
