@@ -34,18 +34,13 @@ for name; do
 	names | tr ' ' '\n' | grep -qxF -e "$name" || die "$name: no such configuration (known: $(names | paste -sd ' '))"
 done
 
-# A base of which only the source is missing says so in one line. That is no failure, as long as the default one is there.
-source_of() { # BASE
-	BASE=$1 "$SERIES/fetch.sh" 2>"$BUILD_DIR/fetch-$1.err" || ! grep '^fetch: no source for' "$BUILD_DIR/fetch-$1.err"
-}
-bases() { say "$DEFAULT_BASE"; (cd "$SERIES" && echo */base) | tr ' ' '\n' | sed 's,/base,,' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
 every_base() {
 	[ -z "$FROM_TARBALL$FROM_TREE" ] || die "${VAR}_TARBALL= or ${VAR}_TREE= is the source of one base: say which with BASE="
 	good=0 bad=0 skipped=0
 	make_dir "$BUILD_DIR"
 	for base in $(bases); do
 		say "=== Linux $base"
-		if [ "$base" != "$DEFAULT_BASE" ] && ! source_of "$base"; then
+		if ! source_of "$base"; then
 			say "=== Linux $base: skipped: its source cannot be had"
 			skipped=$((skipped + 1))
 		elif BASE=$base "$0" "$@"; then

@@ -12,12 +12,12 @@ keeps_work() {
 }
 
 # BUILD_DIR may be anybody's folder: only what is ours there goes.
-bases() {
+folders() {
 	for pin in "$SERIES"/*/base; do basename "$(dirname "$pin")"; done
 	for pin in "$TOP"/bench/qemu/*/base; do say "qemu-$(basename "$(dirname "$pin")")"; done
 }
 remove_objects() {
-	for base in $(bases); do
+	for base in $(folders); do
 		for kind in um um-w1 arm64 arm64-w1 x86 lint hot-path deb-arm64 deb-x86 bench build base/build; do rm -rf "${BUILD_DIR:?}/$base/$kind"; done
 	done
 	rm -rf "${BUILD_DIR:?}/results"
@@ -32,7 +32,7 @@ all)
 		fi
 	done
 	remove_objects
-	for base in $(bases); do rm -rf "${BUILD_DIR:?}/$base"; done
+	for base in $(folders); do rm -rf "${BUILD_DIR:?}/$base"; done
 	rm -rf "$BUILD_DIR/deb" "$BUILD_DIR/export" "$BUILD_DIR/apt" "$BUILD_DIR/tools" "$BUILD_DIR/download" "$BUILD_DIR/ccache" "$BUILD_DIR/deps.log" "$BUILD_DIR/lock"
 	rmdir "$BUILD_DIR" 2>/dev/null || say "clean: $BUILD_DIR holds more, which is left alone"
 	;;

@@ -92,6 +92,14 @@ load_pin() {
 	. "$QUEUE/base"
 }
 
+# For a script that goes through every base, the default one first. A base of which only the source is missing says so in one
+# line; to the default one that must not happen.
+bases() { say "$DEFAULT_BASE"; (cd "$SERIES" && echo */base) | tr ' ' '\n' | sed 's,/base,,' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
+source_of() { # BASE
+	[ "$1" != "$DEFAULT_BASE" ] || return 0
+	BASE=$1 "$SERIES/fetch.sh" 2>"$BUILD_DIR/fetch-$1.err" || ! grep '^fetch: no source for' "$BUILD_DIR/fetch-$1.err"
+}
+
 # The compilers of a script that sets CROSS, through ccache when there is one. It goes by the files that the compiler says it
 # has read: preprocessing each of them first makes a cold build a third longer.
 use_ccache() {

@@ -87,12 +87,6 @@ base() {
 	stage_with mutants 'mutants' tap "$RESULTS/mutants.tap" "$SERIES/mutants.sh"
 }
 
-# A base of which only the source is missing says so in one line.
-source_of() { # BASE
-	BASE=$1 "$SERIES/fetch.sh" 2>"$BUILD_DIR/fetch-$1.err" || ! grep '^fetch: no source for' "$BUILD_DIR/fetch-$1.err"
-}
-bases() { say "$DEFAULT_BASE"; (cd "$SERIES" && echo */base) | tr ' ' '\n' | sed 's,/base,,' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
-
 "$SERIES/deps.sh"
 make_dir "$RESULTS"
 make_dir "$LOGS"
@@ -102,7 +96,7 @@ if [ -n "$ONLY" ]; then
 else
 	common
 	for each in $(bases); do
-		if [ "$each" = "$DEFAULT_BASE" ] || source_of "$each"; then
+		if source_of "$each"; then
 			stage "Linux $each" verdict "$BUILD_DIR/results/$each/verdict" env BASE="$each" AMONG_ALL=1 "$0"
 		else
 			skip "Linux $each" 'its source cannot be had'
