@@ -163,4 +163,4 @@ tree_kernel() {
 "$TOP/bench/qemu/build.sh"
 guest
 on_tree "$@"
-grep -q "^\[.*\] Linux version $version-ats " "$RUNS/tree"/*.console || die "another kernel was booted than that of the package (${RUNS#"$TOP"/}/tree)"
+grep -q "Linux version $version-ats " "$RUNS/tree"/*.console || die "another kernel was booted than that of the package (${RUNS#"$TOP"/}/tree)"
