@@ -9,6 +9,7 @@
 #   Run: bench               Expect: machine.case
 #   Run: x86|htmldocs        Expect: x86.object (it must not build), htmldocs.file (there must be a complaint)
 #   Run: lint                Expect: lint.gate.file (there must be a finding more than on the base)
+#   Run: coccinelle          Expect: coccinelle.file:function:what-is-wrong (the semantic patch must find it)
 #   Bench: machine.case (optional: each of them has to fail on the bench as well)
 # and for QEMU (PROJECT=qemu)
 #   Run: qtest          Expect: test./path
@@ -17,7 +18,7 @@ set -eu
 begin
 need_prepared_tree
 case $PROJECT in
-linux) RUNS='um arm64 x86 bench selftest htmldocs lint' ;;
+linux) RUNS='um arm64 x86 bench selftest htmldocs lint coccinelle' ;;
 qemu) RUNS=qtest ;;
 esac
 
@@ -72,6 +73,7 @@ run_one() { # KIND DIFF
 		# shellcheck disable=SC2046  # a list of names
 		LABEL=mutant "$SERIES/lint.sh" tree $(expected "$2")
 		;;
+	coccinelle) LABEL=mutant "$SERIES/coccinelle.sh" tree ;;
 	qtest)
 		# shellcheck disable=SC2046  # a list of names
 		LABEL=mutant TIMEOUT=${TIMEOUT:-60} "$TOP/bench/qemu/qtest.sh" $(expected "$2")
@@ -91,6 +93,7 @@ run_all() { # KIND
 		# shellcheck disable=SC2046  # a list of names
 		LABEL=mutant "$SERIES/lint.sh" tree $(for diff in $(list lint); do expected "$diff"; done | sort -u)
 		;;
+	coccinelle) LABEL=mutant "$SERIES/coccinelle.sh" tree ;;
 	qtest) FILTER='*' QUIET=1 LABEL=mutant "$TOP/bench/qemu/qtest.sh" ;;
 	*) QUIET=1 "$SERIES/kunit.sh" "$1" mutant ;;
 	esac
