@@ -4,7 +4,7 @@
 .SILENT:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-tree bench-off selftest htmldocs situations qemu qtest mutants demo test bisect lint checkpatch report export deb deb-try clean distclean
+.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-tree bench-off selftest htmldocs situations qemu qtest mutants demo test bisect lint coccinelle checkpatch report export deb deb-try clean distclean
 
 help: ## print this
 	sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -52,6 +52,8 @@ lint: ## the kernel's own checks over what the series touches, before and after:
 	series/lint.sh
 checkpatch: ## of these, the kernel's checkpatch.pl --strict over each patch, and get_maintainer.pl
 	series/lint.sh checkpatch get_maintainer
+coccinelle: ## the semantic patch that the series adds, over the base and over the tree
+	series/coccinelle.sh
 bisect: ## each patch on its own: builds without warnings, passes the tests there are
 	series/bisect.sh
 report: ## all results there are, as one table of base, architecture and suite, and in KernelCI's terms

@@ -72,6 +72,7 @@ base() {
 	um=$RESULTS/kunit-um.json
 	[ "$(uname -m)" = x86_64 ] || um=$RESULTS/kunit-arm64-pci_ats.json
 	stage "the kernel's own checks, and shellcheck" tap "$RESULTS/lint.tap" "$SERIES/lint.sh"
+	stage_with coccinelle 'the semantic patch' tap "$RESULTS/coccinelle.tap" "$SERIES/coccinelle.sh"
 	stage 'Intel and AMD drivers, compiled' tap "$RESULTS/x86.tap" "$SERIES/x86.sh"
 	stage_with situations 'no trace of the tests in the driver' tap "$RESULTS/hot-path.tap" "$SERIES/hot-path.sh"
 	if [ "${AMONG_ALL:-0}" = 1 ] && [ "$BASE" != "$DEFAULT_BASE" ]; then
