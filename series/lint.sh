@@ -19,7 +19,7 @@ for word; do
 	[ "$gate" = "$word" ] || { gate=${gate%%.*} CASES="$CASES $word"; }
 	case " $GATES " in *" $gate "*) ;; *) die "$word: no such gate (known: $GATES)" ;; esac
 	[ "$MODE" = tree ] || [ "$gate" = "$word" ] || die "usage: lint.sh [gate...], or lint.sh tree [gate|case...]"
-	ASKED="$ASKED $gate"
+	case " $ASKED " in *" $gate "*) ;; *) ASKED="$ASKED $gate" ;; esac
 done
 [ -n "$ASKED" ] || ASKED=$GATES
 begin
@@ -28,7 +28,7 @@ LINT=$WORK/lint
 DICTIONARY=$(packages | awk '$1 ~ /dictionary/ { print $1 }')
 other=aarch64-linux-gnu-gcc
 [ "$(uname -m)" = x86_64 ] || other=x86_64-linux-gnu-gcc
-need gcc "$other" /usr/include/stdlib.h /usr/include/libelf.h make flex bison bc cmp perl python3 sparse spatch codespell "$DICTIONARY" shellcheck
+need gcc "$other" /usr/include/stdlib.h /usr/include/libelf.h make flex bison bc perl python3 sparse spatch codespell "$DICTIONARY" shellcheck
 make_dir "$LOGS"
 make_dir "$LINT/base"
 make_dir "$LINT/tree"
@@ -54,7 +54,7 @@ kernel_c() { files 'drivers/*.c'; }
 selftests() { files 'tools/testing/selftests/iommu/*.c'; }
 
 # A finding is "NAME<tab>message". From "path:line:column: message" on standard input: the same of two architectures is
-# one, and lines are left out, which change. "Warning:" in front is how kernel-doc begins since 6.19.
+# one, and lines are left out, which change. "Warning:" in front is how kernel-doc of later kernels begins.
 findings() {
 	sed -E "s/^(Warning|Error): //; s,^($TREE/|$LINT/cocci/|\\.\\./linux/|\\./),," | sort -u |
 		sed -E 's/^([^ :]*):[0-9]+(:[0-9]+)?(-[0-9]+)?:? */\1\t/; s/:[0-9]+:[0-9]+//g; s/ line [0-9]+/ line/g'
@@ -65,6 +65,7 @@ did_not_run() { # NAME MESSAGE
 	printf '%s\tdid not run: %s\n' "$1" "$2"
 }
 out() { say "$LINT/$SIDE/$1"; }
+complaint() { grep -m 1 -E 'error: |\*\*\*' "$1" || tail -n 1 "$1"; } # LOG
 
 # ---- sparse and W=1 share a build
 
@@ -116,13 +117,16 @@ compile() {
 		make_dir "$LINT/$arch"
 		objects=$(sources $arch | sed 's/c$/o/')
 		[ -n "$objects" ] || continue
+		log=$LOGS/lint-$arch.log made=yes
 		# shellcheck disable=SC2086  # a list of names
-		progress "$ME: $SIDE: compiling for $arch" "$LOGS/lint-$arch.log" meter_none compile_for $arch $objects >&3 || :
+		progress "$ME: $SIDE: compiling for $arch" "$log" meter_none compile_for $arch $objects >&3 || made=no
 		for object in $objects; do
-			if grep -qE "^  CHECK .*[ /]${object%o}c\$" "$LOGS/lint-$arch.log" && [ -f "$LINT/$arch/$object" ]; then continue; fi
-			did_not_run "${object%o}c" "$arch: $(grep -m 1 -E 'error: ' "$LOGS/lint-$arch.log" || tail -n 1 "$LOGS/lint-$arch.log")"
+			if grep -qE "^  CHECK .*[ /]${object%o}c\$" "$log" && [ -f "$LINT/$arch/$object" ]; then continue; fi
+			did_not_run "${object%o}c" "$arch: $(complaint "$log")"
 		done >"$LINT/missing"
-		cat "$LINT/missing" "$LOGS/lint-$arch.log" >>"$(out compiler)"
+		# A checker that crashes leaves an object behind.
+		[ "$made" = yes ] || [ -s "$LINT/missing" ] || did_not_run "$(sources $arch | head -n 1)" "$arch: $(complaint "$log")" >"$LINT/missing"
+		cat "$LINT/missing" "$log" >>"$(out compiler)"
 	done
 }
 said() { grep -E '^[^ ]+:[0-9]+:[0-9]+: (warning|error|fatal error): |	did not run' "$(out compiler)"; }
@@ -146,7 +150,7 @@ selftest_warnings() {
 	log=$LOGS/lint-selftests.log
 	# shellcheck disable=SC2086  # a list of names
 	if ! progress "$ME: $SIDE: compiling the selftests" "$log" meter_none compile_selftests $sources >&3; then
-		did_not_run "$(say "$sources" | head -n 1)" "$(grep -m 1 'error: ' "$log" || tail -n 1 "$log")" >>"$(out selftests)"
+		did_not_run "$(say "$sources" | head -n 1)" "$(complaint "$log")" >>"$(out selftests)"
 	fi
 	grep -E '^[^ ]+:[0-9]+:[0-9]+: (warning|error|fatal error): ' "$log" |
 		sed -E 's,^([^/:]*:),tools/testing/selftests/iommu/\1,' >>"$(out selftests)" || :
@@ -175,7 +179,13 @@ gate() { # GATE
 		;;
 	kernel-doc)
 		files 'drivers/*.[ch]' 'include/*.h' >"$(out "$1.of")"
-		(cd "$TREE" && xargs -r scripts/kernel-doc -none -Wall <"$(out "$1.of")" 2>&1)
+		rc=0
+		(cd "$TREE" && xargs -r scripts/kernel-doc -none -Wall <"$(out "$1.of")") >"$LINT/kernel-doc" 2>&1 || rc=$?
+		# Its own exit code, which counts findings, xargs turns into 123.
+		case $rc,$(grep -m 1 '^Traceback' "$LINT/kernel-doc") in
+		0, | 123,) cat "$LINT/kernel-doc" ;;
+		*) did_not_run "$(head -n 1 "$(out "$1.of")")" "$(tail -n 1 "$LINT/kernel-doc")" ;;
+		esac
 		;;
 	codespell)
 		files '*' >"$(out "$1.of")"
@@ -336,7 +346,7 @@ touched >"$LINT/touched"
 if tree_is_clean || ! [ -f "$LINT/files" ]; then
 	cp "$LINT/touched" "$LINT/files"
 fi
-further=$(comm -23 "$LINT/touched" "$LINT/files" | while read -r file; do ! tree_git cat-file -e "base:$file" 2>/dev/null || say "$file"; done | head -n 1)
+further=$(comm -23 "$LINT/touched" "$LINT/files" | head -n 1)
 [ -z "$further" ] || die "$further was not touched so far, so its findings of before are not known: commit it, and run 'make lint'"
 look_at_base
 for gate in checkpatch get_maintainer shellcheck; do : >"$LINT/base/$gate"; done
