@@ -28,7 +28,7 @@ LINT=$WORK/lint
 DICTIONARY=$(packages | awk '$1 ~ /dictionary/ { print $1 }')
 other=aarch64-linux-gnu-gcc
 [ "$(uname -m)" = x86_64 ] || other=x86_64-linux-gnu-gcc
-need gcc "$other" /usr/include/stdlib.h /usr/include/libelf.h make flex bison bc perl python3 sparse spatch codespell "$DICTIONARY" shellcheck
+need gcc "$other" /usr/include/stdlib.h /usr/include/libelf.h make flex bison bc perl python3 sparse spatch codespell "$DICTIONARY" shellcheck /usr/lib/python3/dist-packages/ply/lex.py /usr/lib/python3/dist-packages/git/__init__.py
 make_dir "$LOGS"
 make_dir "$LINT/base"
 make_dir "$LINT/tree"
@@ -235,6 +235,7 @@ coccicheck() {
 	while read -r file; do cat "$(known "$file")"; done <"$(out coccicheck.of)"
 }
 
+# It has licences checked by spdxcheck.py, which needs modules of the system's python3, whichever else is in front.
 # The tree has none of the history that a Fixes: tag points into; the sign-off is for whoever mails the series.
 CHECKPATCH="scripts/checkpatch.pl --strict --codespell --codespellfile=$DICTIONARY --terse --no-summary --ignore MISSING_SIGN_OFF,UNKNOWN_COMMIT_ID"
 # What it says, at its own line of the patch, becomes "NAME<tab>message".
@@ -242,7 +243,7 @@ check_patch() { # NAME CHECKPATCH-OPTION...
 	name=$1
 	shift
 	# shellcheck disable=SC2086  # a command and its options
-	(cd "$TREE" && $CHECKPATCH "$@" -) 2>&1 | sed -E 's/^-:[0-9]+: //' | while IFS= read -r line; do printf '%s\t%s\n' "$name" "$line"; done
+	(cd "$TREE" && PATH=/usr/bin:$PATH $CHECKPATCH "$@" -) 2>&1 | sed -E 's/^-:[0-9]+: //' | while IFS= read -r line; do printf '%s\t%s\n' "$name" "$line"; done
 }
 # Without commits there is no mail whose other half would bring the MAINTAINERS.
 checkpatch() {

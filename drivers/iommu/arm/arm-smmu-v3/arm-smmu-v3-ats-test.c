@@ -881,7 +881,7 @@ static int fail_countdown;
 
 static int fail_slab(struct kprobe *kp, struct pt_regs *regs)
 {
-	gfp_t gfp = regs_get_kernel_argument(regs, 1);
+	gfp_t gfp = (__force gfp_t)regs_get_kernel_argument(regs, 1);
 
 	if (!in_task() || current != fail_task || (gfp & __GFP_NOFAIL) ||
 	    --fail_countdown)
