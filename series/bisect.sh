@@ -138,7 +138,7 @@ touched() { # NAME COMMIT
 	tree_git diff-tree -r --name-only "$2^" "$2" | while read -r file; do
 		case $1,$file in
 		selftests,tools/testing/selftests/* | selftests,include/uapi/*) ;;
-		selftests,* | *,tools/testing/selftests/* | *,Documentation/* | *,MAINTAINERS) continue ;;
+		selftests,* | *,tools/testing/selftests/* | *,Documentation/* | *,scripts/coccinelle/* | *,MAINTAINERS) continue ;;
 		*.c | *.h) grep -rqF --include='.*.cmd' "/$file" "$O" || continue ;;
 		esac
 		say "$file"
