@@ -53,7 +53,7 @@ count_json() {
 # bats itself fails when a test is missing. What it runs are runs of their own, in folders of their own.
 run_bats() {
 	front_door=0
-	progress 'test: the front door' "$RESULTS/front-door.tap" meter_bats env -u LOCKED bats --tap "$SERIES/tests" || front_door=$?
+	progress 'test: the front door' "$RESULTS/front-door.tap" meter_bats env -u LOCKED bats --tap --jobs "$JOBS" "$SERIES/tests" || front_door=$?
 	grep -vE '^(ok [0-9]+ [^#]*|1\.\..*)$' "$RESULTS/front-door.tap" || :
 	return "$front_door"
 }

@@ -86,5 +86,5 @@ run_machine() { run "$BENCH/run.py" "$T/out" "$T/qemu" -M virt; }
 @test "the selftests: bad use is told in one line" {
 	BUILD_DIR=$T/build run "$BENCH/selftest.sh" everything
 	[ "$status" = 2 ]
-	[ "$output" = 'selftest: usage: selftest.sh [tree [suite.case...]]' ]
+	[ "$output" = 'selftest: usage: selftest.sh [tree [suite.case...] | build]' ]
 }
