@@ -4,7 +4,7 @@
 .SILENT:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-tree bench-off selftest htmldocs situations qemu qtest mutants demo test bisect lint coccinelle checkpatch report export deb deb-try clean distclean
+.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-x86 bench-tree bench-off selftest htmldocs situations qemu qtest mutants demo test bisect lint coccinelle checkpatch report export deb deb-try clean distclean
 
 help: ## print this
 	sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -32,6 +32,8 @@ x86: ## compile what the series edits in the Intel and AMD drivers
 	series/x86.sh
 bench: ## the scenarios on emulated hardware, on the unpatched and on the patched kernel, and the table
 	bench/bench.sh
+bench-x86: ## the same with VT-d, on an x86 kernel with KASAN
+	bench/x86.sh
 bench-tree: ## the scenarios on what build/BASE/linux holds, committed or not
 	bench/bench.sh tree $(CASES)
 bench-off: ## without ats=on QEMU's machine is what it was
@@ -77,7 +79,8 @@ distclean: ## remove all of build/
 #   DOWNLOAD_CACHE=     folder where archives are looked for, and never written; downloads are kept in build/download
 #   BUILD_DIR=          instead of build/
 #   FORCE=1             prepare, distclean: discard work that is not in the series
-#   MACHINE=name        bench: only this machine: ats, smmu-without-ats, root-without-ats, noats
+#   MACHINE=name        bench: only this machine: ats, smmu-without-ats, root-without-ats, noats; bench-x86: vtd, vtd-scalable
+#   ACCEL=tcg           bench-x86: do without KVM
 #   CASES=...           bench-tree, deb-try: only these scenarios, as ats.function.vf_off_on.vfio_type1_twice
 #   MUTANT=name         mutants: only this one
 #   FILTER=glob         kunit: only these cases, as kunit.py takes them; qtest: only these of the queue's, test./path

@@ -95,7 +95,7 @@ compare() {
 }
 
 "$TOP/bench/qemu/build.sh"
-guest
+guest initramfs.cpio.gz
 case $MODE in
 compare) compare ;;
 tree) on_tree "$@" ;;

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the scenarios have seen, beside their verdicts.
 
-facts.py table BENCH LIST   print the rows that LIST names: splats, E bit, what the kernel believes (STE.EATS), what user
-                            space is told, commands per unmap, unpatched and patched
+facts.py table BENCH LIST   print the rows that LIST names: splats, E bit, what the kernel believes (ATS in the IOMMU's
+                            entry, as STE.EATS), what user space is told, commands per unmap, unpatched and patched
 facts.py counts FOLDER      for each counted run of unmaps: is QEMU's trace of the command queue what the guest has seen?
 
 The facts are the lines "#@ ..." in a machine's KTAP; bench/README.md has their form.
@@ -78,7 +78,7 @@ def table(bench, listing):
                 continue
             old, new = before[name], after.get(name, Case())
             rows.append((text, f'{old.verdict} {new.verdict}', f'{old.splats} {new.splats}',
-                         *(f"{old.worst(key)} {new.worst(key)}" for key in ('e', 'ste_eats', 'not_supported')),
+                         *(f"{old.worst(key)} {new.worst(key)}" for key in ('e', 'iommu', 'not_supported')),
                          f'{old.per_unmap()} {new.per_unmap()}'))
     heads = ('scenario', 'verdict', 'splats', 'E bit', 'kernel believes', 'NOT_SUPPORTED', 'commands/unmap')
     widths = [max(len(row[i].replace(' ', ' > ') if i else row[i]) for row in [heads, *rows]) for i in range(len(heads))]
@@ -92,6 +92,8 @@ def table(bench, listing):
 
 def headline(before, after):
     """Print what it costs at most to unmap a page from a function that cannot use ATS, as the patched kernel says."""
+    if not any(case.commands for case in after.values()):
+        return
     cannot = [name for name, case in after.items() if case.commands and case.worst('not_supported') == '1']
     cost = {label: max((cases[name].per_unmap() for name in cannot if name in cases), default='-')
             for label, cases in (('unpatched', before), ('patched', after))}

@@ -4,39 +4,46 @@
 # comes out of it. The caller has series/lib.sh, has begun, and sets
 #   WANTED    the cases it wants, none for all
 #   COMPARED  the name of its results
+#   GUEST     x86_64, if it is not about arm64; it then has its own tree_kernel(), before_boot(), arguments(), command_line()
 # shellcheck disable=SC2034  # the scripts that source this file use these
-BENCH=$WORK/bench RUNS=$WORK/bench
-QEMU=$BUILD_DIR/qemu-10.2/build/qemu-system-aarch64
+GUEST=${GUEST:-aarch64}
+case $GUEST in
+aarch64) KARCH=arm64 BENCH=$WORK/bench IMAGE=Image CONFIGS="$TOP/bench/kernel.config $SERIES/arm64.config" ;;
+x86_64) KARCH=x86 BENCH=$WORK/bench-x86 IMAGE=bzImage CONFIGS="$SERIES/x86.config $TOP/bench/kernel.config $TOP/bench/x86.config" ;;
+esac
+RUNS=$BENCH
+QEMU=$BUILD_DIR/qemu-10.2/build/qemu-system-$GUEST
 # The largest buffer of the iommufd selftests, twice, in pages of 2 MiB.
 HUGEPAGES=72
 HARDWARE='ats smmu-without-ats root-without-ats noats' MACHINES=$HARDWARE
 INITRAMFS=$BENCH/guest/initramfs.cpio.gz
 CROSS=''
-[ "$(uname -m)" = aarch64 ] || CROSS=aarch64-linux-gnu-
-need "${CROSS}gcc" fdtput python3
+[ "$(uname -m)" = "$GUEST" ] || CROSS=$(say "$GUEST" | tr _ -)-linux-gnu-
+need "${CROSS}gcc" python3
 make_dir "$BENCH"
 make_dir "$RESULTS"
 make_dir "$LOGS"
 
 # A kernel is built again only when the code or its configuration is another.
 kernel() { # BRANCH LABEL
-	key=$({ tree_git rev-parse "$1^{tree}"; cat "$TOP/bench/kernel.config" "$SERIES/arm64.config"; } | sha256sum)
-	if [ "$key" = "$(cat "$BENCH/Image-$2.key" 2>/dev/null)" ] && [ -f "$BENCH/Image-$2" ]; then return; fi
-	rm -f "$BENCH/Image-$2.key"
+	# shellcheck disable=SC2086  # a list of files
+	key=$({ tree_git rev-parse "$1^{tree}"; cat $CONFIGS; } | sha256sum)
+	if [ "$key" = "$(cat "$BENCH/$IMAGE-$2.key" 2>/dev/null)" ] && [ -f "$BENCH/$IMAGE-$2" ]; then return; fi
+	rm -f "$BENCH/$IMAGE-$2.key"
 	borrow branch series
 	tree_git checkout -q "$1"
-	BUILD_ONLY=1 "$SERIES/kunit.sh" arm64
-	cp "$WORK/arm64/arch/arm64/boot/Image" "$BENCH/Image-$2"
+	tree_kernel "$2"
 	give_back
-	say "$key" >"$BENCH/Image-$2.key"
+	say "$key" >"$BENCH/$IMAGE-$2.key"
 }
 
-tree_kernel() {
+# What the tree holds.
+tree_kernel() { # LABEL
 	BUILD_ONLY=1 "$SERIES/kunit.sh" arm64
-	cp "$WORK/arm64/arch/arm64/boot/Image" "$BENCH/Image-tree"
+	cp "$WORK/arm64/arch/arm64/boot/Image" "$BENCH/Image-$1"
 }
 
-make_headers() { make -C "$TREE" ARCH=arm64 O="$BENCH/headers" headers; }
+make_headers() { make -C "$TREE" ARCH="$KARCH" O="$BENCH/headers" headers; }
 make_guest() { # CPIO [VARIABLE=...]
 	cpio=$1
 	shift
@@ -44,14 +51,15 @@ make_guest() { # CPIO [VARIABLE=...]
 	make -C "$TOP/bench/guest" CC="${CROSS}gcc" HEADERS="$BENCH/headers/usr/include" KSELFTEST="$TREE/tools/testing/selftests" \
 		GEN_INIT_CPIO="$TREE/usr/gen_init_cpio.c" O="$BENCH/guest" "$@" "$BENCH/guest/$cpio"
 }
-guest() {
-	progress "bench: building the guest" "$LOGS/guest.log" meter_none make_guest initramfs.cpio.gz ||
+guest() { # CPIO
+	progress "bench: building the guest" "$LOGS/guest.log" meter_none make_guest "$1" ||
 		explain "$LOGS/guest.log" 'the guest does not build' "$(grep -m 1 -E 'error|Error' "$LOGS/guest.log") (log $LOGS/guest.log)"
 }
 
 # The SMMU and the root complex say independently whether they have ATS. QEMU's device tree has it for both or for
 # neither; for what is between, that of the whole machine is changed. (fdtput also packs it: as dumped it is too big.)
 dump_device_trees() { # LABEL
+	need fdtput
 	# shellcheck disable=SC2046  # a list of words
 	"$QEMU" $(arguments ats "$1") -machine dumpdtb="$BENCH/ats.dtb" -display none -nodefaults -serial null -serial null -append x || return 1
 	root=/$(fdtget -l "$BENCH/ats.dtb" / | grep '^pcie@')
@@ -60,9 +68,11 @@ dump_device_trees() { # LABEL
 	fdtput "$BENCH/smmu-without-ats.dtb" "$root" ats-supported && fdtput -d "$BENCH/root-without-ats.dtb" "$root" ats-supported
 }
 device_trees() { # LABEL
+	need fdtput
 	dump_device_trees "$1" >"$LOGS/device-trees.log" 2>&1 ||
 		explain "$LOGS/device-trees.log" 'QEMU does not write its device tree' "$(head -n 1 "$LOGS/device-trees.log") (log $LOGS/device-trees.log)"
 }
+before_boot() { device_trees "$1"; } # LABEL
 
 # A machine is named after its hardware, and runs the scenarios; or after another program, and has the hardware "ats".
 hardware_of() { case " $HARDWARE " in *" $1 "*) say "$1" ;; *) say ats ;; esac; }
@@ -71,7 +81,8 @@ program_of() { case " $HARDWARE " in *" $1 "*) say scenarios ;; *) say "$1" ;; e
 # The guest's time is counted in its instructions, and skipped while it sleeps: a run takes as long as there is work, and
 # gives the same again.
 arguments() { # MACHINE LABEL
-	say -icount shift=0,sleep=off -M virt,iommu=smmuv3,gic-version=3 -cpu cortex-a72 -smp 1 -m 512 -global arm-smmuv3.fwb=on
+	say -icount shift=0,sleep=off -M virt,iommu=smmuv3,gic-version=3 -cpu cortex-a72 -smp 1 -m 512 -global arm-smmuv3.fwb=on \
+		-trace smmuv3_cmdq_opcode
 	say -readconfig "$TOP/bench/machine.cfg" -kernel "$BENCH/Image-$2" -initrd "$INITRAMFS"
 	[ "$1" = smmu-without-ats ] || say -global arm-smmuv3.ats=on
 	case $1 in *-without-ats) say -dtb "$BENCH/$1.dtb" ;; esac
@@ -162,8 +173,8 @@ on_tree() { # CASE...
 	for case; do
 		case " $MACHINES " in *" ${case%%.*} "*) ;; *) die "$case: no machine is called ${case%%.*} (known: $MACHINES)" ;; esac
 	done
-	tree_kernel
-	device_trees tree
+	tree_kernel tree
+	before_boot tree
 	run tree
 	tap_begin "$COMPARED-tree"
 	while read -r case status; do

@@ -12,7 +12,7 @@ BASE_QEMU=$BUILD_DIR/qemu-10.2/base/build/qemu-system-aarch64
 "$TOP/bench/qemu/build.sh" base
 WANTED=''
 kernel series patched
-guest
+guest initramfs.cpio.gz
 OFF=$BENCH/off
 rm -rf "$OFF"
 make_dir "$OFF"

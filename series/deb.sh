@@ -161,6 +161,6 @@ tree_kernel() {
 }
 
 "$TOP/bench/qemu/build.sh"
-guest
+guest initramfs.cpio.gz
 on_tree "$@"
 grep -q "Linux version $version-ats " "$RUNS/tree"/*.console || die "another kernel was booted than that of the package (${RUNS#"$TOP"/}/tree)"

@@ -5,7 +5,7 @@
 # bases, leaves out those that break the same lines in the same way as one of the default base.
 # The header of such a diff:
 #   Mutant: name        What: is changed        Why: this must be noticed
-#   Run: um|arm64|selftest   Expect: suite.case (each of them has to fail)
+#   Run: um|arm64|vtd|selftest Expect: suite.case (each of them has to fail)
 #   Run: bench               Expect: machine.case
 #   Run: x86|htmldocs        Expect: x86.object (it must not build), htmldocs.file (there must be a complaint)
 #   Run: lint                Expect: lint.gate.file (there must be a finding more than on the base)
@@ -18,7 +18,7 @@ set -eu
 begin
 need_prepared_tree
 case $PROJECT in
-linux) RUNS='um arm64 x86 bench selftest htmldocs lint coccinelle' ;;
+linux) RUNS='um arm64 x86 vtd bench selftest htmldocs lint coccinelle' ;;
 qemu) RUNS=qtest ;;
 esac
 
@@ -64,6 +64,10 @@ run_one() { # KIND DIFF
 		# shellcheck disable=SC2046  # a list of names
 		LABEL=mutant "$SERIES/x86.sh" $(expected "$2" | sed 's/^x86\.//')
 		;;
+	vtd)
+		# shellcheck disable=SC2046  # a list of names
+		"$TOP/bench/x86.sh" tree $(expected "$2")
+		;;
 	bench | selftest)
 		# shellcheck disable=SC2046  # a list of names
 		"$TOP/bench/$1.sh" tree $(expected "$2")
@@ -84,6 +88,10 @@ run_one() { # KIND DIFF
 run_all() { # KIND
 	case $1 in
 	x86) "$SERIES/x86.sh" ;;
+	vtd)
+		# shellcheck disable=SC2046  # a list of names
+		"$TOP/bench/x86.sh" tree $(for diff in $(list vtd); do expected "$diff"; done | sort -u)
+		;;
 	bench | selftest)
 		# shellcheck disable=SC2046  # a list of names
 		"$TOP/bench/$1.sh" tree $(for diff in $(list "$1"); do expected "$diff"; done | sort -u)
@@ -98,8 +106,8 @@ run_all() { # KIND
 	*) QUIET=1 "$SERIES/kunit.sh" "$1" mutant ;;
 	esac
 }
-results() { find "$RESULTS" -name 'kunit-*-mutant.json' -o -name '*-mutant.tap' -o -name selftest-tree.tap -o -name bench-tree.tap; }
-forget() { rm -f "$RESULTS"/*-mutant.* "$RESULTS"/selftest-tree.* "$RESULTS"/bench-tree.*; }
+results() { find "$RESULTS" -name 'kunit-*-mutant.json' -o -name '*-mutant.tap' -o -name selftest-tree.tap -o -name bench-tree.tap -o -name bench-x86-tree.tap; }
+forget() { rm -f "$RESULTS"/*-mutant.* "$RESULTS"/selftest-tree.* "$RESULTS"/bench-tree.* "$RESULTS"/bench-x86-tree.*; }
 
 # TAP as "STATUS case"; what was skipped did not run.
 statuses() { # FILE

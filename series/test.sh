@@ -67,24 +67,37 @@ common() {
 	stage 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
 }
 
+# In a run over all bases, what another base would only show once more is named and counted as skipped: the kernel's rules over
+# nearly the same files, the same suite in a second kernel, the same pages.
+once_more() { [ "${AMONG_ALL:-0}" = 1 ] && [ "$BASE" != "$DEFAULT_BASE" ]; }
+once() { # STAGE-ARGUMENT...
+	if once_more; then
+		[ "$1" != stage_with ] || shift
+		skip "$2" "as on $DEFAULT_BASE; make test BASE=$BASE runs it here, too"
+	else
+		"$@"
+	fi
+}
+
 base() {
 	"$SERIES/prepare.sh"
 	um=$RESULTS/kunit-um.json
 	[ "$(uname -m)" = x86_64 ] || um=$RESULTS/kunit-arm64-pci_ats.json
-	stage "the kernel's own checks, and shellcheck" tap "$RESULTS/lint.tap" "$SERIES/lint.sh"
+	checks='sparse W=1 kernel-doc codespell checkpatch get_maintainer'
+	once_more || checks="$checks coccicheck shellcheck"
+	# shellcheck disable=SC2086  # a list of words
+	stage "the kernel's own checks: $checks" tap "$RESULTS/lint.tap" "$SERIES/lint.sh" $checks
+	! once_more || skip 'coccicheck and shellcheck' "as on $DEFAULT_BASE; make test BASE=$BASE runs them here, too"
 	stage_with coccinelle 'the semantic patch' tap "$RESULTS/coccinelle.tap" "$SERIES/coccinelle.sh"
 	stage 'Intel and AMD drivers, compiled' tap "$RESULTS/x86.tap" "$SERIES/x86.sh"
 	stage_with situations 'no trace of the tests in the driver' tap "$RESULTS/hot-path.tap" "$SERIES/hot-path.sh"
-	if [ "${AMONG_ALL:-0}" = 1 ] && [ "$BASE" != "$DEFAULT_BASE" ]; then
-		skip 'KUnit, UML' "the arm64 kernel runs the same suite; make test BASE=$BASE runs it here, too"
-	else
-		stage_with situations 'KUnit, UML' json "$um" env QUIET=1 "$SERIES/kunit.sh" um
-	fi
+	once stage_with situations 'KUnit, UML' json "$um" env QUIET=1 "$SERIES/kunit.sh" um
 	stage_with situations 'KUnit, arm64, unpatched against patched' tap "$RESULTS/situations.tap" "$SERIES/situations.sh"
 	stage_with situations 'KUnit, arm64' json "$RESULTS/kunit-arm64.json" env QUIET=1 "$SERIES/kunit.sh" arm64
 	stage_with scenarios 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
+	once stage_with scenarios-x86 'the bench with VT-d, unpatched against patched' tap "$RESULTS/bench-x86.tap" "$TOP/bench/x86.sh"
 	stage_with selftests 'selftests, unpatched against patched' tap "$RESULTS/selftest.tap" "$TOP/bench/selftest.sh"
-	stage 'documentation' tap "$RESULTS/htmldocs.tap" "$SERIES/htmldocs.sh"
+	once stage 'documentation' tap "$RESULTS/htmldocs.tap" "$SERIES/htmldocs.sh"
 	stage_with mutants 'mutants' tap "$RESULTS/mutants.tap" "$SERIES/mutants.sh"
 }
 

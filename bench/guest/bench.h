@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the scenarios stand on. A function of the PCI bus, the SMMU as seen from outside its driver, VFIO and iommufd,
+ * What the scenarios stand on. A function of the PCI bus, the IOMMU as seen from outside its driver, VFIO and iommufd,
  * the test device, the kernel's log, and the port to the host.
  *
  * Unless said otherwise, a helper that returns int returns 0 or a descriptor, and -errno on failure.
@@ -46,6 +46,18 @@ int function_group(const struct function *f);
 int function_introduce(const struct function *f);
 int vfs_set(unsigned int slot, unsigned int count);
 
+/* ---- smmu.c or dmar.c: the IOMMU as seen from outside its driver */
+
+/* What a function is attached to. */
+enum attachment { TRANSLATED, IDENTITY, BLOCKED };
+
+int iommu_open(void);
+uint32_t iommu_events(void);
+uint32_t iommu_errors(void);
+int iommu_ats(uint32_t sid);
+bool iommu_attached(uint32_t sid, enum attachment attachment);
+bool iommu_takes_translated(void);
+
 /* ---- smmu.c */
 
 /**
@@ -64,13 +76,9 @@ struct commands {
 	unsigned int atc_inv_others;
 };
 
-int smmu_open(void);
 uint32_t smmu_cmdq_prod(void);
 struct commands smmu_commands(uint32_t from, uint32_t to, uint32_t sid);
-uint32_t smmu_events(void);
-uint32_t smmu_errors(void);
 uint32_t smmu_idr(unsigned int n);
-int smmu_eats(uint32_t sid);
 int smmu_config(uint32_t sid);
 
 /* ---- vfio.c */

@@ -14,15 +14,27 @@
 
 #define BUFFER (16 * PAGE)
 
-/* bench/machine.cfg says which function has ATS where. The rest depends on the machine, on the PF and on the quirks. */
-static inline bool usable(const struct function *f)
+static inline bool machine_is(const char *name)
 {
 	char machine[64] = "ats";
 
 	kernel_parameter("bench.machine", machine, sizeof(machine));
-	if (strcmp(machine, "ats"))
+	return !strcmp(machine, name);
+}
+
+/*
+ * bench/machine.cfg and x86.cfg say which function has ATS where. The rest depends on the machine, on the PF and on the
+ * quirks.
+ */
+static inline bool usable(const struct function *f)
+{
+	if (!machine_is("ats") && !machine_is("vtd") && !machine_is("vtd-scalable"))
 		return false;
 	switch (f->slot) {
+	case 13:
+		return f->vf;
+	case 14:
+		return !f->vf;
 	case 4:
 	case 10:
 		return !f->vf;
@@ -33,6 +45,12 @@ static inline bool usable(const struct function *f)
 	default:
 		return false;
 	}
+}
+
+/* In VT-d's scalable mode ATS is on as long as the function is there, also with nothing to translate. */
+static inline bool kept_on(void)
+{
+	return machine_is("vtd-scalable");
 }
 
 /* Memory of which every page is there, and stays where it is. */
@@ -49,7 +67,7 @@ static inline uint8_t *memory_get(size_t size)
  * @v: it in the hands of user space
  * @memory: BUFFER bytes
  * @log: the kernel's log from here on
- * @events: how many events the SMMU had recorded
+ * @events: how many events the IOMMU had recorded
  */
 struct bench {
 	struct function f;
@@ -64,8 +82,8 @@ static inline void bench_begin(struct __test_metadata *_metadata, struct bench *
 	b->v = (struct vfio)VFIO_NONE;
 	b->log = log_open();
 	ASSERT_LE(0, b->log);
-	ASSERT_EQ(0, smmu_open());
-	b->events = smmu_events();
+	ASSERT_EQ(0, iommu_open());
+	b->events = iommu_events();
 	b->memory = memory_get(BUFFER);
 	ASSERT_NE(NULL, b->memory);
 	if (vf)
@@ -81,11 +99,11 @@ static inline void bench_end(struct __test_metadata *_metadata, struct bench *b)
 	if (b->f.vf)
 		EXPECT_EQ(0, vfs_set(b->f.slot, 0));
 	munmap(b->memory, BUFFER);
-	EXPECT_EQ(b->events, smmu_events()) {
-		TH_LOG("the SMMU has recorded events");
+	EXPECT_EQ(b->events, iommu_events()) {
+		TH_LOG("the IOMMU has recorded events");
 	}
-	EXPECT_EQ(0, smmu_errors()) {
-		TH_LOG("the SMMU has global errors");
+	EXPECT_EQ(0, iommu_errors()) {
+		TH_LOG("the IOMMU has global errors");
 	}
 	EXPECT_EQ(0, log_scan(b->log)) {
 		TH_LOG("the kernel complained, or its log could not be read");

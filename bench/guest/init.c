@@ -4,7 +4,7 @@
  * Whoever reads the port and does not see that line knows that the machine was lost.
  *
  * Of the kernel's command line it takes bench.machine=NAME, bench.program=NAME, which is /scenarios unless said otherwise,
- * and bench.filter=A,B,... as arguments of that program.
+ * bench.filter=A,B,... as arguments of that program, and bench.port=FILE.
  */
 #include <errno.h>
 #include <stdio.h>

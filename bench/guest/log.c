@@ -14,6 +14,7 @@ static const char *const splats[] = {
 	"rcu_sched self-detected", "possible recursive locking", "possible circular locking", "inconsistent lock state",
 	"suspicious RCU usage", "kmemleak: ", "CMDQ error", "CMD_SYNC timeout", "unexpected global error",
 	"GERROR", "PRIQ overflow", "EVTQ overflow", "event 0x", "event: ", "AER: ", "failed to enable ATS", "Failed to enable ATS",
+	"handling fault status", "Invalidation Queue Error", "Event logged [", "Completion-Wait loop timed out",
 };
 
 /*

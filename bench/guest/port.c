@@ -9,18 +9,19 @@
 
 #include "bench.h"
 
-#define PORT "/dev/ttyAMA1"
-
 /**
- * port_open() - open the port, as bytes and nothing but bytes
+ * port_open() - open the port, as bytes and nothing but bytes: the second UART, or what bench.port= says
  *
  * Return: a descriptor; -errno on failure.
  */
 int port_open(void)
 {
+	char path[64] = "/dev/ttyAMA1";
 	struct termios raw;
-	int port = open(PORT, O_RDWR | O_NOCTTY);
+	int port;
 
+	kernel_parameter("bench.port", path, sizeof(path));
+	port = open(path, O_RDWR | O_NOCTTY);
 	if (port < 0)
 		return -errno;
 	if (!tcgetattr(port, &raw)) {

@@ -16,109 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "fixture.h"
-#include "hw/misc/ats-testdev.h"
+#include "steps.h"
 
-/* A buffer, and single pages that are far apart. */
-#define IOVA 0x10000000UL
+/* Single pages that are far apart; IOVA is in steps.h. */
 #define FAR_IOVA 0x40000000UL
 #define FAR_STRIDE (2UL << 20)
 #define FAR_PAGES 64
-
-/* Of a transfer, and where in the buffer: both cross pages. */
-#define LENGTH (5 * PAGE)
-#define OFFSET 0x804UL
-
-/* What a function is attached to, and what its STE.Config is then. */
-enum attachment { TRANSLATED, IDENTITY, BLOCKED };
-
-static bool config_is(int config, enum attachment attachment)
-{
-	switch (attachment) {
-	case TRANSLATED:
-		return config == 5 || config == 6 || config == 7;
-	case IDENTITY:
-		return config == 4;
-	default:
-		return config == 0;
-	}
-}
-
-/* The invariant: ATS is on if it can be and there is something to translate, and then everywhere. @v may be NULL. */
-static void check_eats(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v,
-		       const char *step, enum attachment attachment, bool wanted)
-{
-	int expected = wanted && attachment == TRANSLATED && usable(f);
-	int e = function_e(f), eats = smmu_eats(f->sid);
-
-	printf("#@ state step=%s bdf=%s e=%d ste_eats=%d\n", step, f->bdf, e, eats);
-	EXPECT_EQ(expected, e) {
-		TH_LOG("%s, %s: the E bit", step, f->bdf);
-	}
-	EXPECT_EQ(expected, eats) {
-		TH_LOG("%s, %s: STE.EATS", step, f->bdf);
-	}
-	EXPECT_TRUE(config_is(smmu_config(f->sid), attachment)) {
-		TH_LOG("%s, %s: STE.Config is %d", step, f->bdf, smmu_config(f->sid));
-	}
-	if (!v || !v->bar)
-		return;
-	EXPECT_EQ(e, testdev_get(v->bar, ATS_TESTDEV_ENABLED));
-	if (!e)
-		EXPECT_EQ(0, testdev_get(v->bar, ATS_TESTDEV_ATC_VALID));
-}
-
-static void check(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v, const char *step,
-		  enum attachment attachment)
-{
-	check_eats(_metadata, f, v, step, attachment, true);
-}
-
-/* What user space is told does not depend on the attachment. */
-static void check_told(struct __test_metadata *_metadata, const struct function *f, int not_supported)
-{
-	printf("#@ state step=told bdf=%s not_supported=%d\n", f->bdf, not_supported);
-	EXPECT_EQ(!usable(f), not_supported) {
-		TH_LOG("%s: IOMMU_HW_CAP_PCI_ATS_NOT_SUPPORTED", f->bdf);
-	}
-}
-
-static bool memory_holds(const uint8_t *memory, uint8_t seed, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		if (memory[i] != pattern(seed, i))
-			return false;
-	return true;
-}
-
-/* Both ways by one kind of request. */
-static void transfer(struct __test_metadata *_metadata, const struct vfio *v, uint8_t *memory, uint64_t iova,
-		     uint32_t write, uint32_t read)
-{
-	testdev_fill(v->bar, 0x5a, LENGTH);
-	EXPECT_EQ(ATS_TESTDEV_OK, testdev_do(v->bar, write, iova + OFFSET, LENGTH));
-	EXPECT_EQ(LENGTH, testdev_get(v->bar, ATS_TESTDEV_DONE));
-	EXPECT_TRUE(memory_holds(memory + OFFSET, 0x5a, LENGTH));
-
-	for (uint32_t i = 0; i < LENGTH; i++)
-		memory[OFFSET + i] = pattern(0xa7, i);
-	EXPECT_EQ(ATS_TESTDEV_OK, testdev_do(v->bar, read, iova + OFFSET, LENGTH));
-	EXPECT_TRUE(testdev_holds(v->bar, 0xa7, LENGTH));
-}
-
-/* The device reaches mapped memory, and by its ATC if and only if ATS is on. */
-static void check_dma(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v, uint8_t *memory,
-		      uint64_t iova, bool ats)
-{
-	transfer(_metadata, v, memory, iova, ATS_TESTDEV_CMD_WRITE, ATS_TESTDEV_CMD_READ);
-	EXPECT_EQ(ats ? ATS_TESTDEV_OK : ATS_TESTDEV_DISABLED,
-		  testdev_do(v->bar, ATS_TESTDEV_CMD_TREQ, iova + OFFSET, LENGTH)) {
-		TH_LOG("%s: the answer to a Translation Request", f->bdf);
-	}
-	if (ats)
-		transfer(_metadata, v, memory, iova, ATS_TESTDEV_CMD_WRITE_ATC, ATS_TESTDEV_CMD_READ_ATC);
-	EXPECT_EQ(ats, testdev_get(v->bar, ATS_TESTDEV_ATC_VALID) > 0);
-}
 
 /* Unmaps the buffer: the ATC is told of it, if there is one, and nobody else is. */
 static void check_unmap(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v)
@@ -270,11 +173,6 @@ TEST_F(function, user_space_is_told)
 	check(_metadata, &self->b.f, NULL, "released", TRANSLATED);
 }
 
-static int set_type(const struct function *f, const char *type)
-{
-	return sysfs_write(type, "/sys/kernel/iommu_groups/%d/type", function_group(f));
-}
-
 TEST_F(function, identity_and_back)
 {
 	ASSERT_EQ(0, function_unbind(&self->b.f));
@@ -324,7 +222,7 @@ TEST(any_device_maps_and_unmaps)
 	struct vfio v;
 
 	ASSERT_NE(NULL, memory);
-	ASSERT_EQ(0, smmu_open());
+	ASSERT_EQ(0, iommu_open());
 	printf("#@ id idr0=%x idr1=%x idr2=%x idr3=%x idr4=%x idr5=%x\n", smmu_idr(0), smmu_idr(1), smmu_idr(2), smmu_idr(3),
 	       smmu_idr(4), smmu_idr(5));
 	ASSERT_EQ(0, function_find(&f, 2, 0));
@@ -354,7 +252,7 @@ static void nested(struct __test_metadata *_metadata, struct bench *b, bool eats
 	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
 	ASSERT_EQ(0, vfio_map(&b->v, ram, GUEST_RAM, GUEST_RAM_SIZE));
 	ASSERT_EQ(0, nested_attach(&b->v, eats, &viommu));
-	check_eats(_metadata, &b->f, &b->v, eats ? "nested-eats" : "nested", TRANSLATED, eats);
+	check_ats(_metadata, &b->f, &b->v, eats ? "nested-eats" : "nested", TRANSLATED, eats);
 	check_told(_metadata, &b->f, iommufd_not_supported(&b->v));
 	check_dma(_metadata, &b->f, &b->v, ram + GUEST_BUFFER, GUEST_BUFFER, ats);
 
@@ -437,7 +335,7 @@ TEST_F(sriov, numvfs_up_and_down)
 		}
 		ASSERT_EQ(0, vfs_set(variant->slot, 0));
 		for (unsigned int i = 0; i < count; i++) {
-			EXPECT_EQ(0, smmu_eats(vf[i].sid));
+			EXPECT_EQ(0, iommu_ats(vf[i].sid));
 			EXPECT_EQ(0, smmu_config(vf[i].sid));
 		}
 		check(_metadata, &self->b.f, &self->b.v, "pf", TRANSLATED);
@@ -508,7 +406,7 @@ TEST_F(hotplug, unplug_while_attached_and_replug)
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
 	ASSERT_TRUE(wait_until(false, &b->f));
-	EXPECT_EQ(0, smmu_eats(b->f.sid));
+	EXPECT_EQ(0, iommu_ats(b->f.sid));
 	EXPECT_EQ(0, smmu_config(b->f.sid));
 
 	ASSERT_EQ(0, host_request("device_add ats-testdev,id=hot,bus=rp6,addr=0x0.0x0,ats=on", answer, sizeof(answer)));
@@ -544,25 +442,6 @@ FIXTURE_SETUP(quirked)
 FIXTURE_TEARDOWN(quirked)
 {
 	bench_end(_metadata, &self->b);
-}
-
-/* As if it had just been plugged: a VF by its PF, any other by the bus. */
-static int add_again(struct function *f)
-{
-	int ret;
-
-	if (f->vf) {
-		ret = vfs_set(f->slot, 0);
-		if (!ret)
-			ret = vfs_set(f->slot, f->vf);
-	} else {
-		ret = sysfs_write("1", "/sys/bus/pci/devices/%s/remove", f->bdf);
-		if (!ret)
-			ret = sysfs_write("1", "/sys/bus/pci/rescan");
-	}
-	if (!ret)
-		ret = function_find(f, f->slot, f->vf);
-	return ret ? ret : function_introduce(f);
 }
 
 TEST_F(quirked, e_bit_stays_clear)

@@ -51,11 +51,11 @@ static int ram_read(uint64_t address, void *to, size_t size)
 }
 
 /**
- * smmu_open() - find the SMMU that the driver is bound to, once
+ * iommu_open() - find the SMMU that the driver is bound to, once
  *
  * Return: 0, or -errno when there is none or /dev/mem cannot be used.
  */
-int smmu_open(void)
+int iommu_open(void)
 {
 	unsigned long base = 0;
 	struct dirent *entry;
@@ -103,11 +103,11 @@ uint32_t smmu_cmdq_prod(void)
 }
 
 /**
- * smmu_events() - how many events the SMMU has recorded
+ * iommu_events() - how many events the SMMU has recorded
  *
  * Return: the PROD register of the event queue; it changes with each event.
  */
-uint32_t smmu_events(void)
+uint32_t iommu_events(void)
 {
 	return reg32(EVENTQ_PROD);
 }
@@ -147,9 +147,9 @@ struct commands smmu_commands(uint32_t from, uint32_t to, uint32_t sid)
 }
 
 /**
- * smmu_errors() - the global errors that nobody has acknowledged
+ * iommu_errors() - the global errors that nobody has acknowledged
  */
-uint32_t smmu_errors(void)
+uint32_t iommu_errors(void)
 {
 	return reg32(GERROR) ^ reg32(GERRORN);
 }
@@ -183,12 +183,12 @@ static int read_ste(uint32_t sid, uint64_t ste[STE_WORDS])
 }
 
 /**
- * smmu_eats() - STE.EATS of a function, whatever the rest of the STE says
+ * iommu_ats() - STE.EATS of a function, whatever the rest of the STE says
  * @sid: its StreamID
  *
  * Return: the field; -errno when the stream table cannot be read.
  */
-int smmu_eats(uint32_t sid)
+int iommu_ats(uint32_t sid)
 {
 	uint64_t ste[STE_WORDS];
 	int ret = read_ste(sid, ste);
@@ -211,4 +211,31 @@ int smmu_config(uint32_t sid)
 	if (ret)
 		return ret;
 	return ste[0] & 1 ? (int)(ste[0] >> 1 & 7) : -EINVAL;
+}
+
+/**
+ * iommu_attached() - is a function attached to this kind of thing, as STE.Config has it?
+ * @sid: its StreamID
+ * @attachment: which kind
+ */
+bool iommu_attached(uint32_t sid, enum attachment attachment)
+{
+	int config = smmu_config(sid);
+
+	switch (attachment) {
+	case TRANSLATED:
+		return config == 5 || config == 6 || config == 7;
+	case IDENTITY:
+		return config == 4;
+	default:
+		return config == 0;
+	}
+}
+
+/**
+ * iommu_takes_translated() - does QEMU's model of it know a Translated Request?
+ */
+bool iommu_takes_translated(void)
+{
+	return true;
 }

@@ -447,7 +447,7 @@ TEST_F(tool, stress_sees_the_log)
 	vfio_close(&other_v);
 	function_unbind(&other);
 	/* This one event was wanted. */
-	self->b.events = smmu_events();
+	self->b.events = iommu_events();
 	lseek(self->b.log, 0, SEEK_END);
 }
 

@@ -10,7 +10,7 @@ ME=qemu
 case $#:${1:-} in 0: | 1:base) ;; *) die "usage: build.sh [base]" ;; esac
 begin
 "$TOP/bench/qemu/meson.sh"
-TARGETS="qemu-system-aarch64 $(all_tests | sed 's,^,tests/qtest/,' | paste -sd ' ')"
+TARGETS="qemu-system-aarch64 qemu-system-x86_64 $(all_tests | sed 's,^,tests/qtest/,' | paste -sd ' ')"
 O=$WORK/build
 LOG=$LOGS/build${1:+-$1}.log
 make_dir "$LOGS"
@@ -29,8 +29,8 @@ unset CFLAGS CPPFLAGS CXXFLAGS LDFLAGS NINJA NINJAFLAGS NINJA_STATUS
 export PYTHONPATH="$BUILD_DIR/tools/usr/lib/python3/dist-packages" PYTHONDONTWRITEBYTECODE=1
 
 # As little as boots a kernel on the virt machine: from nothing it is built in the time that a kernel takes.
-ARGUMENTS='--python=/usr/bin/python3 --target-list=aarch64-softmmu --without-default-features --enable-system
-	--enable-tcg --enable-fdt=system --disable-debug-info --disable-docs --disable-tools --disable-werror --disable-install-blobs'
+ARGUMENTS='--python=/usr/bin/python3 --target-list=aarch64-softmmu,x86_64-softmmu --without-default-features --enable-system
+	--enable-tcg --enable-kvm --enable-fdt=system --disable-debug-info --disable-docs --disable-tools --disable-werror --disable-install-blobs'
 # What meson does not look at by itself before it builds.
 configuration() {
 	say "$CC" "$ARGUMENTS"

@@ -88,3 +88,9 @@ run_machine() { run "$BENCH/run.py" "$T/out" "$T/qemu" -M virt; }
 	[ "$status" = 2 ]
 	[ "$output" = 'selftest: usage: selftest.sh [tree [suite.case...] | build]' ]
 }
+
+@test "the x86 bench: bad use is told in one line" {
+	BUILD_DIR=$T/build run "$BENCH/x86.sh" everything
+	[ "$status" = 2 ]
+	[ "$output" = 'bench-x86: usage: x86.sh [tree [machine.case...]]' ]
+}

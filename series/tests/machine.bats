@@ -185,10 +185,10 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	not has '^ok'
 }
 
-@test "mutants: of the selftests, of the bench alone, of the documentation and of lint" {
+@test "mutants: of the selftests, of the bench alone, of VT-d, of the documentation and of lint" {
 	fake_machine
 	mkdir -p "$REPO/bench"
-	# This suite needs line ten, and the documentation line 50.
+	# These suites need line ten, and the documentation line 50.
 	cat >"$REPO/bench/selftest.sh" <<-'EOC'
 		#!/bin/sh
 		tree=$(dirname "$0")/../build/9.9/linux
@@ -197,6 +197,7 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 			if grep -q 'line ten' "$tree/drivers/pci/ats.c"; then echo "ok 1 - $case"; else echo "not ok 1 - $case: fail"; fi
 		done >"$(dirname "$0")/../build/results/9.9/selftest-tree.tap"
 	EOC
+	sed 's/selftest-tree/bench-x86-tree/' "$REPO/bench/selftest.sh" >"$REPO/bench/x86.sh"
 	cat >"$REPO/series/htmldocs.sh" <<-'EOC'
 		#!/bin/sh
 		results=$(dirname "$0")/../build/results/9.9
@@ -213,20 +214,25 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 			>"$results/lint-$LABEL.tap"
 	EOC
 	sed 's/selftest-tree/bench-tree/' "$REPO/bench/selftest.sh" >"$REPO/bench/bench.sh"
-	chmod +x "$REPO/bench/selftest.sh" "$REPO/bench/bench.sh" "$REPO/series/htmldocs.sh" "$REPO/series/lint.sh"
+	chmod +x "$REPO/bench/selftest.sh" "$REPO/bench/x86.sh" "$REPO/bench/bench.sh" "$REPO/series/htmldocs.sh" "$REPO/series/lint.sh"
 	mutant suite 'line ten' 'line 10' iommufd.ten
 	mutant seen 'line ten' 'line 10' ats.function.ten
 	mutant unseen 'line 50' 'line fifty' ats.function.ten
 	mutant page 'line 50' 'line fifty' htmldocs.drivers/pci/ats.c
 	mutant alive 'line 50' 'line fifty' iommufd.ten
+	mutant guest 'line ten' 'line 10' vtd.ten
+	mutant idle 'line 50' 'line fifty' vtd.ten
 	sed -i 's/^Run:.*/Run: selftest/' "$QUEUE/mutants/suite.diff" "$QUEUE/mutants/alive.diff"
 	sed -i 's/^Run:.*/Run: bench/' "$QUEUE/mutants/seen.diff" "$QUEUE/mutants/unseen.diff"
 	sed -i 's/^Run:.*/Run: htmldocs/' "$QUEUE/mutants/page.diff"
 	mutant word 'line 50' 'line fifty' lint.codespell.drivers/pci/ats.c
 	sed -i 's/^Run:.*/Run: lint/' "$QUEUE/mutants/word.diff"
+	sed -i 's/^Run:.*/Run: vtd/' "$QUEUE/mutants/guest.diff" "$QUEUE/mutants/idle.diff"
 	mutants
 	[ "$rc" = 1 ]
 	has '^ok .* suite: killed by iommufd.ten$'
+	has '^ok .* guest: killed by vtd.ten$'
+	has '^not ok .* idle: survived: vtd.ten passes$'
 	has '^not ok .* alive: survived: iommufd.ten passes$'
 	has '^ok .* seen: killed by ats.function.ten$'
 	has '^not ok .* unseen: survived: ats.function.ten passes$'

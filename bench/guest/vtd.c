@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a function's ATS goes through on a PC with VT-d: see steps.h for what is looked at. The kernel has KASAN, and what
+ * that says is a complaint as any other: see log.c.
+ */
+#include "steps.h"
+
+/* ---- one function, in the hands of VFIO */
+
+FIXTURE(function) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(function) {
+	unsigned int slot, vf;
+};
+
+FIXTURE_VARIANT_ADD(function, vf_off_off) { .slot = 2, .vf = 1 };
+FIXTURE_VARIANT_ADD(function, vf_off_on) { .slot = 3, .vf = 1 };
+FIXTURE_VARIANT_ADD(function, vf_on_off) { .slot = 4, .vf = 1 };
+FIXTURE_VARIANT_ADD(function, vf_on_on) { .slot = 5, .vf = 1 };
+FIXTURE_VARIANT_ADD(function, plain_on) { .slot = 6 };
+FIXTURE_VARIANT_ADD(function, plain_off) { .slot = 7 };
+FIXTURE_VARIANT_ADD(function, plain_unaligned) { .slot = 12 };
+FIXTURE_VARIANT_ADD(function, vf_of_unaligned_pf) { .slot = 13, .vf = 1 };
+FIXTURE_VARIANT_ADD(function, vf_unaligned) { .slot = 14, .vf = 1 };
+FIXTURE_VARIANT_ADD(function, pf_of_unaligned_vf) { .slot = 14 };
+
+FIXTURE_SETUP(function)
+{
+	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+}
+
+FIXTURE_TEARDOWN(function)
+{
+	bench_end(_metadata, &self->b);
+}
+
+/* After that the device's ATC is empty, and as far as it has one it was told. */
+static void check_unmap(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v)
+{
+	uint32_t told = testdev_get(v->bar, ATS_TESTDEV_INVS), in_vain = testdev_get(v->bar, ATS_TESTDEV_INVS_UR);
+
+	EXPECT_LE(0, vfio_unmap(v, IOVA, BUFFER));
+	EXPECT_EQ(usable(f), testdev_get(v->bar, ATS_TESTDEV_INVS) > told);
+	EXPECT_EQ(in_vain, testdev_get(v->bar, ATS_TESTDEV_INVS_UR)) {
+		TH_LOG("%s: invalidations that it could not answer", f->bdf);
+	}
+	EXPECT_EQ(0, testdev_get(v->bar, ATS_TESTDEV_ATC_VALID));
+	EXPECT_NE(ATS_TESTDEV_OK, testdev_do(v->bar, ATS_TESTDEV_CMD_LOOKUP, IOVA + OFFSET, PAGE));
+}
+
+static void check_memory(struct __test_metadata *_metadata, struct bench *b)
+{
+	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
+	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
+	check_unmap(_metadata, &b->f, &b->v);
+}
+
+static void type1_cycle(struct __test_metadata *_metadata, struct bench *b)
+{
+	check(_metadata, &b->f, NULL, "default", TRANSLATED);
+	ASSERT_EQ(0, vfio_claim(&b->v, &b->f));
+	check(_metadata, &b->f, &b->v, "blocked", BLOCKED);
+	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
+	check(_metadata, &b->f, &b->v, "attached", TRANSLATED);
+	check_memory(_metadata, b);
+	vfio_close(&b->v);
+	check(_metadata, &b->f, &b->v, "released", TRANSLATED);
+}
+
+TEST_F(function, vfio_type1_twice)
+{
+	type1_cycle(_metadata, &self->b);
+	type1_cycle(_metadata, &self->b);
+}
+
+static void iommufd_cycle(struct __test_metadata *_metadata, struct bench *b)
+{
+	check(_metadata, &b->f, NULL, "default", TRANSLATED);
+	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
+	check(_metadata, &b->f, &b->v, "blocked", BLOCKED);
+	ASSERT_EQ(0, iommufd_attach(&b->v, b->v.ioas));
+	check(_metadata, &b->f, &b->v, "attached", TRANSLATED);
+	check_told(_metadata, &b->f, iommufd_not_supported(&b->v));
+	check_memory(_metadata, b);
+	ASSERT_EQ(0, iommufd_detach(&b->v));
+	check(_metadata, &b->f, &b->v, "detached", BLOCKED);
+	vfio_close(&b->v);
+	check(_metadata, &b->f, &b->v, "released", TRANSLATED);
+}
+
+TEST_F(function, iommufd_twice)
+{
+	iommufd_cycle(_metadata, &self->b);
+	iommufd_cycle(_metadata, &self->b);
+}
+
+/* ---- functions that come again, some of which a quirk forbids ATS */
+
+FIXTURE(again) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(again) {
+	unsigned int slot, vf;
+};
+
+FIXTURE_VARIANT_ADD(again, plain_on) { .slot = 6 };
+FIXTURE_VARIANT_ADD(again, vf_on_on) { .slot = 5, .vf = 1 };
+FIXTURE_VARIANT_ADD(again, quirked) { .slot = 9 };
+FIXTURE_VARIANT_ADD(again, vf_quirked) { .slot = 10, .vf = 1 };
+FIXTURE_VARIANT_ADD(again, pf_quirked) { .slot = 11 };
+FIXTURE_VARIANT_ADD(again, vf_of_quirked_pf) { .slot = 11, .vf = 1 };
+
+FIXTURE_SETUP(again)
+{
+	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+}
+
+FIXTURE_TEARDOWN(again)
+{
+	bench_end(_metadata, &self->b);
+}
+
+/* What the IOMMU driver keeps of a function has to go when it does: KASAN sees whoever looks at the rest. */
+TEST_F(again, removed_and_found_again)
+{
+	struct bench *b = &self->b;
+
+	check(_metadata, &b->f, &b->v, "boot", TRANSLATED);
+	for (int i = 0; i < 2; i++) {
+		ASSERT_EQ(0, add_again(&b->f));
+		check(_metadata, &b->f, &b->v, "added", TRANSLATED);
+		ASSERT_EQ(0, function_bind(&b->f, "vfio-pci"));
+		type1_cycle(_metadata, b);
+		check_told(_metadata, &b->f, capability_not_supported(&b->f));
+		ASSERT_EQ(0, function_unbind(&b->f));
+	}
+}
+
+TEST_HARNESS_MAIN
