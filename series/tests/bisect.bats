@@ -9,6 +9,7 @@ kernel() {
 		allnoconfig:
 		>(grep '=y' $(KCONFIG_ALLCONFIG); echo CONFIG_PCI_QUIRKS=y) >$(O)/.config
 		>! grep -qE 'PCI_(IOV|PRI|PASID)=|(AMD|INTEL)_IOMMU=' $(O)/.config || echo CONFIG_PCI_ATS=y >>$(O)/.config
+		>sort $(KCONFIG_ALLCONFIG) | uniq -d | sed 's/^CONFIG/fragment:1:warning: override: reassigning to symbol /'
 		>sed 's/^/#define /; s/=y/ 1/' $(O)/.config >$(O)/autoconf.h.new
 		>cmp -s $(O)/autoconf.h.new $(O)/autoconf.h || cp $(O)/autoconf.h.new $(O)/autoconf.h
 		vmlinux: $(objects)
@@ -22,7 +23,7 @@ kernel() {
 	printf 'static int of_the_base(void) { return 1; }\nint quirk;\n' >"$KERNEL/drivers/pci/quirks.c"
 	mkdir -p "$KERNEL/include/linux"
 	echo '#define ONE 1' >"$KERNEL/include/linux/one.h"
-	cp "$BATS_TEST_DIRNAME/../x86.config" "$REPO/series"
+	cp "$BATS_TEST_DIRNAME"/../{x86,hot-path}.config "$REPO/series"
 	"$REPO/series/prepare.sh"
 }
 more() { echo "$2" >>"$TREE/drivers/pci/$1"; commit "$3"; }
@@ -54,6 +55,18 @@ tap() { grep -E '^(not )?ok' "$REPO"/build/results/9.9/bisect*.tap; }
 		tap | grep -q "^not ok 1 - PCI/ATS: unused: x86-IOMMUFD: .*warning: 'new' defined but not used"
 		tap | grep -q '^ok 2 - PCI: another quirk: x86-IOMMUFD: builds and links'
 	done
+}
+
+@test "bisect: a suite's own fragment may ask for what is asked for already" {
+	kernel
+	mkdir -p "$TREE/drivers/pci/tests"
+	printf 'CONFIG_%s=y\n' PCI PCI_IOV PCI_ATS_KUNIT_TEST >"$TREE/drivers/pci/tests/.kunitconfig"
+	git -C "$TREE" add drivers/pci/tests
+	commit 'PCI/ATS: Add KUnit tests'
+	bisect arm64-IOMMUFD
+	[ "$status" = 0 ]
+	tap | grep -q '^ok 1 - PCI/ATS: Add KUnit tests: arm64-IOMMUFD: builds and links'
+	grep -q '^CONFIG_PCI_ATS_KUNIT_TEST=y' "$REPO/build/9.9/bisect/arm64-IOMMUFD/.config"
 }
 
 @test "bisect: what a patch does not touch is not built again, and said so; what was broken is" {
