@@ -56,7 +56,7 @@ checkpatch: ## of these, the kernel's checkpatch.pl --strict over each patch, an
 	series/lint.sh checkpatch get_maintainer
 coccinelle: ## the semantic patch that the series adds, over the base and over the tree
 	series/coccinelle.sh
-bisect: ## each patch on its own: builds without warnings, passes the tests there are
+bisect: ## each patch of every queue, also with ATS off: builds without a new warning, passes the tests there are
 	series/bisect.sh
 report: ## all results there are, as one table of base, architecture and suite, and in KernelCI's terms
 	series/report.sh
