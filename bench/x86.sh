@@ -126,7 +126,7 @@ compare() {
 	tap_end 'as expected' 'not as expected' || { ! lost unpatched && ! lost patched || exit 3; exit 1; }
 }
 
-"$TOP/bench/qemu/build.sh"
+"$TOP/bench/qemu/build.sh" x86
 guest vtd.cpio.gz
 case $MODE in
 compare) compare ;;

@@ -1,19 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# build.sh [base]: build QEMU for arm64 guests, and the tests of it that are run here, from what the prepared tree holds,
-# committed or not; or else QEMU without the queue, to compare with, in a folder of its own and without tests.
+# build.sh [x86|base]: build QEMU for arm64 guests, and the tests of it that are run here, from what the prepared tree holds,
+# committed or not; or that for x86 guests, without tests; or else, for arm64 guests, QEMU without the queue, to compare with, in a
+# folder of its own.
 set -eu
 PROJECT=qemu
 . "$(dirname -- "$0")/../../series/lib.sh"
 . "$TOP/bench/qemu/tests.sh"
 ME=qemu
-case $#:${1:-} in 0: | 1:base) ;; *) die "usage: build.sh [base]" ;; esac
+case $#:${1:-} in 0: | 1:x86 | 1:base) ;; *) die "usage: build.sh [x86|base]" ;; esac
 begin
 "$TOP/bench/qemu/meson.sh"
-TARGETS="qemu-system-aarch64 qemu-system-x86_64 $(all_tests | sed 's,^,tests/qtest/,' | paste -sd ' ')"
+TARGETS="qemu-system-aarch64 $(all_tests | sed 's,^,tests/qtest/,' | paste -sd ' ')"
 O=$WORK/build
 LOG=$LOGS/build${1:+-$1}.log
 make_dir "$LOGS"
+[ "${1:-}" != x86 ] || TARGETS=qemu-system-x86_64
 if [ "${1:-}" = base ]; then
 	[ -d "$WORK/base/qemu" ] || tree_git worktree add -q --detach "$WORK/base/qemu" base ||
 		die "cannot check out QEMU in $WORK/base/qemu: is the disk full?"
@@ -79,4 +81,6 @@ fail() {
 
 configured || progress "$ME: configuring" "$LOG" meter_none configure || fail configuration
 progress "$ME: building" "$LOG" meter_steps build || fail build
-say "$ME: QEMU $(sed -n 's/^version=//p' "$WORK/source")${1:+, without the queue,} in $O, $(elapsed)"
+without=''
+[ "${1:-}" != base ] || without=', without the queue,'
+say "$ME: QEMU $(sed -n 's/^version=//p' "$WORK/source")$without in $O, $(elapsed)"
