@@ -25,10 +25,10 @@ done
 begin
 [ "$MODE" = tree ] || need_prepared_tree
 LINT=$WORK/lint
-DICTIONARY=$(packages | awk '$1 ~ /dictionary/ { print $1 }')
 other=aarch64-linux-gnu-gcc
 [ "$(uname -m)" = x86_64 ] || other=x86_64-linux-gnu-gcc
-need gcc "$other" /usr/include/stdlib.h /usr/include/libelf.h make flex bison bc perl python3 sparse spatch codespell "$DICTIONARY" shellcheck /usr/lib/python3/dist-packages/ply/lex.py /usr/lib/python3/dist-packages/git/__init__.py
+need gcc "$other" /usr/include/stdlib.h /usr/include/libelf.h make flex bison bc perl python3 sparse spatch codespell shellcheck \
+	/usr/lib/python3/dist-packages/ply/lex.py /usr/lib/python3/dist-packages/git/__init__.py
 make_dir "$LOGS"
 make_dir "$LINT/base"
 make_dir "$LINT/tree"
@@ -56,7 +56,7 @@ selftests() { files 'tools/testing/selftests/iommu/*.c'; }
 # A finding is "NAME<tab>message". From "path:line:column: message" on standard input: the same of two architectures is
 # one, and lines are left out, which change. "Warning:" in front is how kernel-doc of later kernels begins.
 findings() {
-	sed -E "s/^(Warning|Error): //; s,^($TREE/|$LINT/cocci/|\\.\\./linux/|\\./),," | sort -u |
+	sed -E "s/^(Warning|Error): //; s,^($TREE/|$LINT/cocci/|$LINT/|\\.\\./linux/|\\./),," | sort -u |
 		sed -E 's/^([^ :]*):[0-9]+(:[0-9]+)?(-[0-9]+)?:? */\1\t/; s/:[0-9]+:[0-9]+//g; s/ line [0-9]+/ line/g'
 }
 # Nothing may be green because nothing ran: on the base this is the end, in the tree it is a finding.
@@ -189,6 +189,7 @@ gate() { # GATE
 		;;
 	codespell)
 		files '*' >"$(out "$1.of")"
+		[ "$SIDE,$MODE" != tree,series ] || messages >>"$(out "$1.of")"
 		(cd "$TREE" && xargs -r codespell <"$(out "$1.of")" 2>"$LINT/codespell.err")
 		! [ -s "$LINT/codespell.err" ] || did_not_run "$(head -n 1 "$(out "$1.of")")" "$(tail -n 1 "$LINT/codespell.err")"
 		;;
@@ -202,6 +203,12 @@ gate() { # GATE
 		(cd "$TOP" && xargs -r -n 8 -P "$JOBS" shellcheck -f gcc <"$(out "$1.of")" 2>&1)
 		;;
 	esac
+}
+
+# The text of the mails, as one more file.
+messages() {
+	tree_git log --format=%B base..refs/prepared/series >"$LINT/messages"
+	say "$LINT/messages"
 }
 
 # By the kernel's script, over a folder with nothing else in it, which passes for somebody's module. What the rules say of a
@@ -235,28 +242,47 @@ coccicheck() {
 	while read -r file; do cat "$(known "$file")"; done <"$(out coccicheck.of)"
 }
 
-# It has licences checked by spdxcheck.py, which needs modules of the system's python3, whichever else is in front.
-# The tree has none of the history that a Fixes: tag points into; the sign-off is for whoever mails the series.
-CHECKPATCH="scripts/checkpatch.pl --strict --codespell --codespellfile=$DICTIONARY --terse --no-summary --ignore MISSING_SIGN_OFF,UNKNOWN_COMMIT_ID"
-# What it says, at its own line of the patch, becomes "NAME<tab>message".
+# The tree has none of the history that a Fixes: tag points into; the sign-off is for whoever mails the series. Words are for
+# codespell itself, which takes a tenth of the time. What it has for SPDX needs the system's python3, and is silent without.
+CHECKPATCH='scripts/checkpatch.pl --strict --ignore MISSING_SIGN_OFF,UNKNOWN_COMMIT_ID'
+# What it says becomes "NAME<tab>message"; its summary shows that it got to the end.
 check_patch() { # NAME CHECKPATCH-OPTION...
 	name=$1
 	shift
 	# shellcheck disable=SC2086  # a command and its options
-	(cd "$TREE" && PATH=/usr/bin:$PATH $CHECKPATCH "$@" -) 2>&1 | sed -E 's/^-:[0-9]+: //' | while IFS= read -r line; do printf '%s\t%s\n' "$name" "$line"; done
+	(cd "$TREE" && PATH=/usr/bin:$PATH $CHECKPATCH "$@" - 2>&1) | awk -v name="$name" '
+		/^total: .*, [1-9][0-9]* lines checked$/ { ran = 1; next }
+		/^(ERROR|WARNING|CHECK): / || /^Traceback/ { print name "\t" $0 }
+		END { if (!ran) print name "\tdid not run" }'
 }
+check_commit() { tree_git format-patch -k --stdout -1 "$1" | check_patch "$(subject "$1")" >"$LINT/patches/$1"; }
+check_commits() {
+	running=''
+	for commit in $(commits); do
+		check_commit "$commit" &
+		running="$running $!"
+		# shellcheck disable=SC2086  # a list of numbers
+		[ "$(say $running | wc -w)" -lt "$JOBS" ] || { wait $running; running=''; }
+	done
+	# shellcheck disable=SC2086
+	wait $running
+}
+meter_patches() { printf '%s of %s patches, ' "$(find "$LINT/patches" -type f | wc -l)" "$(patches | wc -l)"; }
+commits() { tree_git rev-list --reverse base..refs/prepared/series; }
+subject() { tree_git log -1 --format=%s "$1"; }
 # Without commits there is no mail whose other half would bring the MAINTAINERS.
 checkpatch() {
-	: >"$(out checkpatch.of)"
 	if [ "$MODE" = tree ]; then
-		files '*' | tee "$(out checkpatch.of)" | while read -r file; do
+		files '*' >"$(out checkpatch.of)"
+		while read -r file; do
 			tree_git diff base -- "$file" | check_patch "$file" --ignore FILE_PATH_CHANGES,MISSING_SIGN_OFF,UNKNOWN_COMMIT_ID
-		done
+		done <"$(out checkpatch.of)"
 	else
-		for commit in $(tree_git rev-list --reverse base..refs/prepared/series); do
-			tree_git log -1 --format=%s "$commit" >>"$(out checkpatch.of)"
-			tree_git format-patch -k --stdout -1 "$commit" | check_patch "$(tree_git log -1 --format=%s "$commit")"
-		done
+		rm -rf "$LINT/patches"
+		mkdir "$LINT/patches"
+		progress "$ME: checkpatch" "$LOGS/lint-checkpatch.log" meter_patches check_commits >&3 || :
+		for commit in $(commits); do subject "$commit"; done >"$(out checkpatch.of)"
+		for commit in $(commits); do cat "$LINT/patches/$commit"; done
 	fi
 }
 
@@ -324,7 +350,7 @@ judge() { # GATE
 		case $case in "lint.$1."*) grep -qxF "${case#"lint.$1."}" "$LINT/tree/$1.of" || tap 'not ok' "$case: there is no such file" ;; esac
 	done
 	# What is new may be in a file that is not touched: a header, say.
-	{ cat "$LINT/tree/$1.of"; cut -f 1 "$LINT/new"; } | awk '!seen[$0]++' | while IFS= read -r name; do
+	{ sed "s,^$LINT/,," "$LINT/tree/$1.of"; cut -f 1 "$LINT/new"; } | awk '!seen[$0]++' | while IFS= read -r name; do
 		first=$(awk -F '\t' -v name="$name" '$1 == name { print $2; exit }' "$LINT/new")
 		if [ -z "$first" ]; then tap ok "lint.$1.$name"; else tap 'not ok' "lint.$1.$name: $first"; fi
 	done
