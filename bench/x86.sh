@@ -89,7 +89,7 @@ arguments() { # MACHINE LABEL
 	say -readconfig "$TOP/bench/machine.cfg" -readconfig "$TOP/bench/x86.cfg" -kernel "$BENCH/$IMAGE-$2" -initrd "$INITRAMFS"
 }
 command_line() { # MACHINE
-	printf 'console=ttyS0 loglevel=5 panic=-1 intel_iommu=on,sm_on kasan_multi_shot'
+	printf 'console=ttyS0 loglevel=5 panic=-1 intel_iommu=on,sm_on'
 	printf ' bench.machine=%s bench.program=vtd bench.port=/dev/ttyS1' "$1"
 	[ -z "${BASE_ARGS:-}" ] || printf ' %s' "$BASE_ARGS"
 	tests=$(cases_of "$1" | sed 's/^/-r,/' | paste -sd ,)
