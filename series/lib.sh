@@ -105,7 +105,7 @@ source_of() { # BASE
 use_ccache() {
 	CC=${CROSS}gcc HOSTCC=gcc
 	command -v ccache >/dev/null || return 0
-	CC="ccache $CC" HOSTCC="ccache $HOSTCC"
+	CC="$SERIES/cc.sh $CC" HOSTCC="$SERIES/cc.sh $HOSTCC"
 	export CCACHE_DIR="${CCACHE_DIR:-$BUILD_DIR/ccache}" CCACHE_BASEDIR="$WORK" CCACHE_DEPEND=1
 }
 

@@ -308,3 +308,17 @@ situations() { rc=0; "$REPO/series/situations.sh" >"$BATS_TEST_TMPDIR/out" 2>&1 
 	[ "$rc" = 1 ]
 	has 'the patched kernel: a case failed, or the kernel complained'
 }
+
+@test "cc.sh: C comes from ccache, an object with something else in it does not" {
+	cd "$BATS_TEST_TMPDIR"
+	export CCACHE_DIR=$BATS_TEST_TMPDIR/ccache CCACHE_DEPEND=1
+	echo '.incbin "kernel"' >piggy.S
+	echo 'int x;' >x.c
+	for content in one two; do
+		echo "$content" >kernel
+		"$REPO/series/cc.sh" gcc -Wp,-MMD,piggy.d -c -o piggy.o piggy.S
+		grep -q "$content" piggy.o
+		"$REPO/series/cc.sh" gcc -Wp,-MMD,x.d -c -o x.o x.c
+	done
+	ccache -s -v | grep -qE 'Hits: +1 '
+}
