@@ -312,10 +312,10 @@ situations() { rc=0; "$REPO/series/situations.sh" >"$BATS_TEST_TMPDIR/out" 2>&1 
 @test "cc.sh: C comes from ccache, an object with something else in it does not" {
 	cd "$BATS_TEST_TMPDIR"
 	export CCACHE_DIR=$BATS_TEST_TMPDIR/ccache CCACHE_DEPEND=1
-	echo '.incbin "kernel"' >piggy.S
+	echo '.incbin "blob"' >piggy.S
 	echo 'int x;' >x.c
 	for content in one two; do
-		echo "$content" >kernel
+		echo "$content" >blob
 		"$REPO/series/cc.sh" gcc -Wp,-MMD,piggy.d -c -o piggy.o piggy.S
 		grep -q "$content" piggy.o
 		"$REPO/series/cc.sh" gcc -Wp,-MMD,x.d -c -o x.o x.c
