@@ -21,7 +21,7 @@ FIXTURE_VARIANT_ADD(function, vf_on_off) { .slot = 4, .vf = 1 };
 FIXTURE_VARIANT_ADD(function, vf_on_on) { .slot = 5, .vf = 1 };
 FIXTURE_VARIANT_ADD(function, plain_on) { .slot = 6 };
 FIXTURE_VARIANT_ADD(function, plain_off) { .slot = 7 };
-FIXTURE_VARIANT_ADD(function, plain_unaligned) { .slot = 12 };
+FIXTURE_VARIANT_ADD(function, plain_unaligned) { .slot = 15 };
 FIXTURE_VARIANT_ADD(function, vf_of_unaligned_pf) { .slot = 13, .vf = 1 };
 FIXTURE_VARIANT_ADD(function, vf_unaligned) { .slot = 14, .vf = 1 };
 FIXTURE_VARIANT_ADD(function, pf_of_unaligned_vf) { .slot = 14 };
