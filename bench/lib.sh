@@ -59,7 +59,6 @@ guest() { # CPIO
 # The SMMU and the root complex say independently whether they have ATS. QEMU's device tree has it for both or for
 # neither; for what is between, that of the whole machine is changed. (fdtput also packs it: as dumped it is too big.)
 dump_device_trees() { # LABEL
-	need fdtput
 	# shellcheck disable=SC2046  # a list of words
 	"$QEMU" $(arguments ats "$1") -machine dumpdtb="$BENCH/ats.dtb" -display none -nodefaults -serial null -serial null -append x || return 1
 	root=/$(fdtget -l "$BENCH/ats.dtb" / | grep '^pcie@')

@@ -33,7 +33,7 @@ all)
 	done
 	remove_objects
 	for base in $(folders); do rm -rf "${BUILD_DIR:?}/$base"; done
-	rm -rf "$BUILD_DIR/deb" "$BUILD_DIR/export" "$BUILD_DIR/apt" "$BUILD_DIR/tools" "$BUILD_DIR/download" "$BUILD_DIR/ccache" "$BUILD_DIR/deps.log" "$BUILD_DIR/lock"
+	rm -rf "$BUILD_DIR/deb" "$BUILD_DIR/export" "$BUILD_DIR/apt" "$BUILD_DIR/libcap" "$BUILD_DIR/tools" "$BUILD_DIR/download" "$BUILD_DIR/ccache" "$BUILD_DIR/deps.log" "$BUILD_DIR/lock"
 	rmdir "$BUILD_DIR" 2>/dev/null || say "clean: $BUILD_DIR holds more, which is left alone"
 	;;
 *) die "usage: clean.sh objects|all" ;;

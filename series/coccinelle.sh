@@ -6,6 +6,7 @@
 # build/BASE/linux holds is looked at.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+case $#:${1:-} in 0: | 1:tree) ;; *) die "usage: coccinelle.sh [tree]" ;; esac
 begin
 need spatch git make python3
 COCCI=$TREE/scripts/coccinelle/api/pci_ats.cocci

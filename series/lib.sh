@@ -97,7 +97,8 @@ load_pin() {
 bases() { say "$DEFAULT_BASE"; (cd "$SERIES" && echo */base) | tr ' ' '\n' | sed 's,/base,,' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
 source_of() { # BASE
 	[ "$1" != "$DEFAULT_BASE" ] || return 0
-	BASE=$1 "$SERIES/fetch.sh" 2>"$BUILD_DIR/fetch-$1.err" || ! grep '^fetch: no source for' "$BUILD_DIR/fetch-$1.err"
+	make_dir "$LOGS"
+	BASE=$1 "$SERIES/fetch.sh" 2>"$LOGS/fetch-$1.err" || ! grep '^fetch: no source for' "$LOGS/fetch-$1.err"
 }
 
 # The compilers of a script that sets CROSS, through ccache when there is one. It goes by the files that the compiler says it

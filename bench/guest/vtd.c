@@ -51,44 +51,10 @@ static void check_unmap(struct __test_metadata *_metadata, const struct function
 	EXPECT_NE(ATS_TESTDEV_OK, testdev_do(v->bar, ATS_TESTDEV_CMD_LOOKUP, IOVA + OFFSET, PAGE));
 }
 
-static void check_memory(struct __test_metadata *_metadata, struct bench *b)
-{
-	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
-	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
-	check_unmap(_metadata, &b->f, &b->v);
-}
-
-static void type1_cycle(struct __test_metadata *_metadata, struct bench *b)
-{
-	check(_metadata, &b->f, NULL, "default", TRANSLATED);
-	ASSERT_EQ(0, vfio_claim(&b->v, &b->f));
-	check(_metadata, &b->f, &b->v, "blocked", BLOCKED);
-	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
-	check(_metadata, &b->f, &b->v, "attached", TRANSLATED);
-	check_memory(_metadata, b);
-	vfio_close(&b->v);
-	check(_metadata, &b->f, &b->v, "released", TRANSLATED);
-}
-
 TEST_F(function, vfio_type1_twice)
 {
 	type1_cycle(_metadata, &self->b);
 	type1_cycle(_metadata, &self->b);
-}
-
-static void iommufd_cycle(struct __test_metadata *_metadata, struct bench *b)
-{
-	check(_metadata, &b->f, NULL, "default", TRANSLATED);
-	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
-	check(_metadata, &b->f, &b->v, "blocked", BLOCKED);
-	ASSERT_EQ(0, iommufd_attach(&b->v, b->v.ioas));
-	check(_metadata, &b->f, &b->v, "attached", TRANSLATED);
-	check_told(_metadata, &b->f, iommufd_not_supported(&b->v));
-	check_memory(_metadata, b);
-	ASSERT_EQ(0, iommufd_detach(&b->v));
-	check(_metadata, &b->f, &b->v, "detached", BLOCKED);
-	vfio_close(&b->v);
-	check(_metadata, &b->f, &b->v, "released", TRANSLATED);
 }
 
 TEST_F(function, iommufd_twice)
