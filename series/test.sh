@@ -3,26 +3,38 @@
 # Everything there is to check, each case counted. The last line is the verdict.
 #   test.sh            what belongs to no kernel, then every base. One whose source cannot be had is skipped, the default not.
 #   BASE=7.3 test.sh   that base
+#   test.sh BASE...    these, one after the other, as a part of the first
 set -eu
 ONLY=${BASE:-}
 . "$(dirname -- "$0")/lib.sh"
 lock
 load_pin
 QEMU_RESULTS=$BUILD_DIR/results/qemu-10.2
+FAILED=$RESULTS/failed
+[ -n "$ONLY" ] || FAILED=$BUILD_DIR/results/failed
 passed=0 failed=0 skipped=0
 
 # stage TITLE COUNT FILE COMMAND...: COUNT says how to read FILE: as tap, as the json of kunit.py, or as the verdict of a
 # base. A stage that fails without a failed case to show for it (lost, or nothing ran) is one failure.
 stage() {
-	title=$1 count=$2 file=$3 begun=$(date +%s) before=$failed all=$((passed + failed + skipped)) rc=0
+	title=$1 count=$2 file=$3 begun=$(date +%s) rc=0
 	shift 3
 	say "=== $title"
 	rm -f "$file"
 	"$@" || rc=$?
-	"count_$count" "$file"
-	[ "$((passed + failed + skipped))" != "$all" ] || [ "$rc" != 0 ] || { say "test: $title: nothing ran"; rc=3; }
-	[ "$rc" = 0 ] || [ "$failed" != "$before" ] || failed=$((failed + 1))
+	tally "$title" "$count" "$file" "$rc"
 	say "=== $title: $(($(date +%s) - begun)) s, so far $passed passed, $failed failed, $skipped skipped"
+}
+tally() { # TITLE COUNT FILE RC
+	before=$failed all=$((passed + failed + skipped)) rc=$4
+	"count_$2" "$3"
+	[ "$((passed + failed + skipped))" != "$all" ] || [ "$rc" != 0 ] || { say "test: $1: nothing ran"; rc=3; }
+	if [ "$failed" != "$before" ]; then
+		"failed_$2" "$3" | awk -v title="$1" '{ print title ": " $0 }' >>"$FAILED"
+	elif [ "$rc" != 0 ]; then
+		failed=$((failed + 1))
+		say "$1: exit code $rc" >>"$FAILED"
+	fi
 }
 
 # stage_with LIST TITLE ...: a base that has no such list cannot be judged by it. That is said, and counted.
@@ -39,16 +51,19 @@ count_tap() {
 	skips=$(number "$(lines '^ok .*# (SKIP|skip)' "$1")")
 	add $(($(number "$(lines '^ok ' "$1")") - skips)) "$(number "$(lines '^not ok ' "$1")")" "$skips"
 }
+failed_tap() { sed -n 's/^not ok [0-9]* *-* *//p' "$1"; }
 count_verdict() {
 	[ -f "$1" ] || return 0
 	read -r good bad left <"$1"
 	add "$good" "$bad" "$left"
 }
+failed_verdict() { cat "${1%/*}/failed"; }
 count_json() {
 	[ -f "$1" ] || return 0
 	"$SERIES/cases.py" "$1" >"$WORK/cases"
 	add "$(number "$(lines '^PASS' "$WORK/cases")")" "$(number "$(lines '^(FAIL|ERROR)' "$WORK/cases")")" "$(number "$(lines '^SKIP' "$WORK/cases")")"
 }
+failed_json() { grep -E '^(FAIL|ERROR)' "$WORK/cases"; }
 
 # bats itself fails when a test is missing. What it runs are runs of their own, in folders of their own.
 run_bats() {
@@ -65,6 +80,12 @@ common() {
 	stage 'QEMU: tests of what the bench adds, and its own' tap "$QEMU_RESULTS/qtest.tap" env QUIET=1 "$TOP/bench/qemu/qtest.sh"
 	stage 'mutants of QEMU' tap "$QEMU_RESULTS/mutants.tap" env PROJECT=qemu "$SERIES/mutants.sh"
 	stage 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
+}
+
+# What bases that run beside each other would all build in one place. One that fails here fails where it is needed.
+shared() {
+	"$TOP/bench/qemu/build.sh" x86 || :
+	"$TOP/bench/libcap.sh" || :
 }
 
 # In a run over all bases, what another base would only show once more is named and counted as skipped: the kernel's rules over
@@ -101,23 +122,60 @@ base() {
 	stage_with mutants 'mutants' tap "$RESULTS/mutants.tap" "$SERIES/mutants.sh"
 }
 
+# The default base is where everything is; the others, of which less is left, run beside it, and fill the time in which it
+# links, or waits for a guest. What they print comes after it.
+every_base() {
+	others='' beside=''
+	for each in $(bases); do
+		rm -f "$BUILD_DIR/results/$each/verdict" "$BUILD_DIR/results/$each/failed"
+		[ "$each" != "$DEFAULT_BASE" ] || continue
+		if source_of "$each"; then others="$others $each"; else skip "Linux $each" 'its source cannot be had'; fi
+	done
+	if [ -n "$others" ]; then
+		say "=== Linux$others: beside Linux $DEFAULT_BASE, log $LOGS/others.log"
+		# shellcheck disable=SC2086  # a list of names
+		setsid "$0" $others >"$LOGS/others.log" 2>&1 &
+		beside=$!
+		trap 'kill -TERM -- "-$beside" 2>/dev/null || :' EXIT
+		trap 'exit 130' INT
+		trap 'exit 143' TERM HUP
+	fi
+	stage "Linux $DEFAULT_BASE" verdict "$RESULTS/verdict" one "$DEFAULT_BASE"
+	[ -n "$others" ] || return 0
+	tail -n +1 -f --pid="$beside" "$LOGS/others.log"
+	wait "$beside" || :
+	for each in $others; do
+		verdict=$BUILD_DIR/results/$each/verdict rc=0
+		[ -f "$verdict" ] || rc=3
+		tally "Linux $each" verdict "$verdict" "$rc"
+	done
+}
+one() { env BASE="$1" AMONG_ALL=1 "$0"; } # BASE
+
+if [ $# != 0 ]; then
+	rc=0
+	for each; do
+		begun=$(date +%s)
+		say "=== Linux $each"
+		one "$each" || rc=1
+		say "=== Linux $each: $(($(date +%s) - begun)) s"
+	done
+	exit "$rc"
+fi
 "$SERIES/deps.sh"
 make_dir "$RESULTS"
 make_dir "$LOGS"
+: >"$FAILED"
 if [ -n "$ONLY" ]; then
 	base
 	say "$passed $failed $skipped" >"$RESULTS/verdict"
 else
 	common
-	for each in $(bases); do
-		if source_of "$each"; then
-			stage "Linux $each" verdict "$BUILD_DIR/results/$each/verdict" env BASE="$each" AMONG_ALL=1 "$0"
-		else
-			skip "Linux $each" 'its source cannot be had'
-		fi
-	done
+	shared
+	every_base
 fi
-[ "${AMONG_ALL:-0}" = 1 ] || "$SERIES/report.sh" >"$LOGS/report.log" || failed=$((failed + 1))
+[ "${AMONG_ALL:-0}" = 1 ] || "$SERIES/report.sh" >"$LOGS/report.log" || { failed=$((failed + 1)); say "report: see $LOGS/report.log" >>"$FAILED"; }
+[ ! -s "$FAILED" ] || { say 'test: what has failed:'; sed 's/^/    /' "$FAILED"; }
 say "test: $(elapsed); results in $BUILD_DIR/results, in one table in $BUILD_DIR/results/report.md"
 say "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]

@@ -29,7 +29,10 @@ setup_stages() {
 	for script in bench off; do stand_in bench/$script.sh "\$BASE/$script.tap"; done
 	stand_in bench/qemu/qtest.sh qemu-10.2/qtest.tap
 	stand_in series/mutants.sh qemu-10.2/mutants.tap
-	for script in deps prepare fetch; do printf '#!/bin/sh\n' >"$REPO/series/$script.sh"; done
+	for script in series/deps series/prepare series/fetch bench/libcap bench/qemu/build; do
+		printf '#!/bin/sh\n' >"$REPO/$script.sh"
+		chmod +x "$REPO/$script.sh"
+	done
 }
 last() { tail -n 1 "$BATS_TEST_TMPDIR/out"; }
 run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
@@ -67,12 +70,29 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 	setup_stages
 	not env BASE=7.2 SAYS='ok 1 - a\nnot ok 2 - b\n' "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
 	[ "$(last)" = '4 passed, 4 failed, 8 skipped' ]
+	[ "$(grep -c '^    .*: b$' "$BATS_TEST_TMPDIR/out")" = 4 ]
 	printf '#!/bin/sh\nexit 3\n' >"$REPO/bench/bench.sh"
 	not env BASE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
 	[ "$(last)" = '3 passed, 1 failed, 8 skipped' ]
+	grep -q '^    the bench, unpatched against patched: exit code 3$' "$BATS_TEST_TMPDIR/out"
 	printf '#!/bin/sh\nexit 0\n' >"$REPO/bench/bench.sh"
 	not env BASE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
 	[ "$(last)" = '3 passed, 1 failed, 8 skipped' ]
 	not "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
 	last | grep -q ' 1 failed, '
+	grep -q '^    Linux 7.2: the bench, unpatched against patched: exit code 3$' "$BATS_TEST_TMPDIR/out"
+}
+
+@test "test: the other bases: a failed case is told with its base, and one that is killed is a failure" {
+	setup_stages
+	mv "$REPO/series/lint.sh" "$REPO/series/stand-in.sh"
+	for how in "export SAYS='not ok 1 - x'" 'kill -KILL $PPID'; do
+		printf '#!/bin/sh\n[ "$BASE" != 9.9 ] || %s\nexec %s\n' "$how" "$REPO/series/stand-in.sh" >"$REPO/series/lint.sh"
+		chmod +x "$REPO/series/lint.sh"
+		not "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
+		last | grep -q ' 1 failed, '
+		grep "^    Linux 9.9: " "$BATS_TEST_TMPDIR/out" >>"$BATS_TEST_TMPDIR/told"
+	done
+	sed -n 1p "$BATS_TEST_TMPDIR/told" | grep -q "Linux 9.9: the kernel's own checks: .*: x$"
+	[ "$(sed -n '2,$p' "$BATS_TEST_TMPDIR/told")" = '    Linux 9.9: exit code 3' ]
 }
