@@ -12,7 +12,8 @@ load_pin
 QEMU_RESULTS=$BUILD_DIR/results/qemu-10.2
 FAILED=$RESULTS/failed TIMES=$LOGS/times
 [ -n "$ONLY" ] || FAILED=$BUILD_DIR/results/failed TIMES=$LOGS/times-of-all
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 last=none PASSED=''
+export PASSED
 
 # stage TITLE COUNT FILE COMMAND...: COUNT says how to read FILE: as tap, as the json of kunit.py, or as the verdict of a
 # base. A stage that fails without a failed case to show for it (lost, or nothing ran) is one failure.
@@ -42,7 +43,11 @@ tally() { # TITLE COUNT FILE RC
 		failed=$((failed + 1))
 		say "$1: exit code $rc" >>"$FAILED"
 	fi
+	last=bad
+	[ "$failed" != "$before" ] || last=good
 }
+# What the stage before has run without a failure, the mutants need not run without a mutant.
+vouch() { [ "$last" != good ] || PASSED="$PASSED $1"; } # KIND of mutants
 
 # stage_with LIST TITLE ...: a base that has no such list cannot be judged by it. That is said, and counted.
 stage_with() {
@@ -50,7 +55,7 @@ stage_with() {
 	shift
 	if [ -e "$QUEUE/$list" ]; then stage "$@"; else skip "$1" "$QUEUE_NAME has no $list"; fi
 }
-skip() { say "=== $1: skipped: $2"; skipped=$((skipped + 1)); }
+skip() { say "=== $1: skipped: $2"; skipped=$((skipped + 1)) last=none; }
 
 add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
 lines() { grep -cE "$1" "$2" 2>/dev/null || :; }
@@ -85,6 +90,7 @@ meter_bats() { printf '%s tests, ' "$(grep -cE '^(not )?ok ' "$RESULTS/front-doo
 common() {
 	stage 'the front door itself' tap "$RESULTS/front-door.tap" run_bats
 	stage 'QEMU: tests of what the bench adds, and its own' tap "$QEMU_RESULTS/qtest.tap" env QUIET=1 "$TOP/bench/qemu/qtest.sh"
+	vouch qtest
 	stage 'mutants of QEMU' tap "$QEMU_RESULTS/mutants.tap" env PROJECT=qemu "$SERIES/mutants.sh"
 	stage 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
 }
@@ -117,14 +123,22 @@ base() {
 	stage "the kernel's own checks: $checks" tap "$RESULTS/lint.tap" "$SERIES/lint.sh" $checks
 	! once_more || skip 'coccicheck and shellcheck' "as on $DEFAULT_BASE; make test BASE=$BASE runs them here, too"
 	stage_with coccinelle 'the semantic patch' tap "$RESULTS/coccinelle.tap" "$SERIES/coccinelle.sh"
+	vouch coccinelle
 	stage 'Intel and AMD drivers, compiled' tap "$RESULTS/x86.tap" "$SERIES/x86.sh"
+	vouch x86
 	stage_with situations 'no trace of the tests in the driver' tap "$RESULTS/hot-path.tap" "$SERIES/hot-path.sh"
 	once stage_with situations 'KUnit, UML' json "$um" env QUIET=1 "$SERIES/kunit.sh" um
+	vouch um
 	stage_with situations 'KUnit, arm64, unpatched against patched' tap "$RESULTS/situations.tap" "$SERIES/situations.sh"
+	vouch arm64
 	stage_with scenarios 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
+	vouch bench
 	once stage_with scenarios-x86 'the bench with VT-d, unpatched against patched' tap "$RESULTS/bench-x86.tap" "$TOP/bench/x86.sh"
+	vouch vtd
 	stage_with selftests 'selftests, unpatched against patched' tap "$RESULTS/selftest.tap" "$TOP/bench/selftest.sh"
+	vouch selftest
 	once stage 'documentation' tap "$RESULTS/htmldocs.tap" "$SERIES/htmldocs.sh"
+	vouch htmldocs
 	stage_with mutants 'mutants' tap "$RESULTS/mutants.tap" "$SERIES/mutants.sh"
 }
 

@@ -132,6 +132,18 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	has '2 killed, 0 survived'
 }
 
+@test "mutants: what has just passed without a mutant is not run so again" {
+	fake_machine
+	mutant ten 'line ten' 'line 10' pci_ats.ten
+	mutants
+	not has 'has passed already'
+	has '^kunit: kunit-um-mutant: '
+	PASSED='arm64 bench um' mutants
+	has '^mutants: um has passed already$'
+	not has '^kunit: kunit-um-mutant: '
+	has '1 killed, 0 survived'
+}
+
 @test "mutants: what a killed run leaves is undone, edits made since are kept" {
 	fake_machine
 	mutant killed 'line ten' 'line 10' pci_ats.ten
