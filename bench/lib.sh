@@ -26,21 +26,30 @@ make_dir "$LOGS"
 
 # A kernel is built again only when the code or its configuration is another.
 kernel() { # BRANCH LABEL
-	# shellcheck disable=SC2086  # a list of files
-	key=$({ tree_git rev-parse "$1^{tree}"; cat $CONFIGS; } | sha256sum)
-	if [ "$key" = "$(cat "$BENCH/$IMAGE-$2.key" 2>/dev/null)" ] && [ -f "$BENCH/$IMAGE-$2" ]; then return; fi
+	if [ "$(key "$1")" = "$(cat "$BENCH/$IMAGE-$2.key" 2>/dev/null)" ] && [ -f "$BENCH/$IMAGE-$2" ]; then return; fi
 	rm -f "$BENCH/$IMAGE-$2.key"
 	borrow branch series
 	tree_git checkout -q "$1"
 	tree_kernel "$2"
 	give_back
-	say "$key" >"$BENCH/$IMAGE-$2.key"
+	key "$1" >"$BENCH/$IMAGE-$2.key"
+}
+key() { # BRANCH
+	# shellcheck disable=SC2086  # a list of files
+	{ tree_git rev-parse "$1^{tree}"; cat $CONFIGS; } | sha256sum
 }
 
 # What the tree holds.
 tree_kernel() { # LABEL
 	BUILD_ONLY=1 "$SERIES/kunit.sh" arm64
-	cp "$WORK/arm64/arch/arm64/boot/Image" "$BENCH/Image-$1"
+	built "$1"
+}
+built() { cp "$WORK/arm64/arch/arm64/boot/Image" "$BENCH/Image-$1"; } # LABEL
+# Of the tree at BRANCH the kernel was built for another reason: it need not be built again.
+keep() { # BRANCH LABEL
+	rm -f "$BENCH/$IMAGE-$2.key"
+	built "$2"
+	key "$1" >"$BENCH/$IMAGE-$2.key"
 }
 
 make_headers() { make -C "$TREE" ARCH="$KARCH" O="$BENCH/headers" headers; }

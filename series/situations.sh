@@ -7,16 +7,19 @@ set -eu
 . "$SERIES/compare.sh"
 begin
 need_prepared_tree
+# shellcheck disable=SC2034  # for compare.sh
 COMPARED=kunit LIST=$QUEUE/situations
 [ -f "$LIST" ] || die "series/$BASE/situations is missing: nothing to compare"
+. "$TOP/bench/lib.sh"
 
-# A failing test is a result here; a kernel that does not build is the end.
+# A failing test is a result here; a kernel that does not build is the end. The bench wants the same kernels.
 run_on() { # BRANCH LABEL
 	say "situations: the $2 kernel"
 	tree_git checkout -q "$1"
 	rc=0
 	QUIET=1 "$SERIES/kunit.sh" arm64 "$2" || rc=$?
 	[ -f "$RESULTS/kunit-arm64-$2.json" ] || exit "$rc"
+	keep "$1" "$2"
 	"$SERIES/cases.py" "$RESULTS/kunit-arm64-$2.json" | awk '{ print $2, tolower($1) }' >"$(cases_file "$2")"
 	[ "$rc" != 3 ] || echo '- lost' >>"$(cases_file "$2")"
 	echo "$rc" >"$WORK/$2.rc"

@@ -7,7 +7,7 @@ teardown() { :; }
 
 fake_machine() {
 	mkdir -p "$KERNEL/tools/testing/kunit"
-	printf 'linux Image:\n\t@! grep -n "syntax error" drivers/pci/ats.c >/dev/null || { echo "ats.c:1: error: no"; false; }\n\t@touch $(O)/vmlinux\n' >>"$KERNEL/Makefile"
+	printf 'linux Image:\n\t@! grep -n "syntax error" drivers/pci/ats.c >/dev/null || { echo "ats.c:1: error: no"; false; }\n\t@mkdir -p $(O)/arch/arm64/boot; cp drivers/pci/ats.c $(O)/arch/arm64/boot/Image; touch $(O)/vmlinux\n' >>"$KERNEL/Makefile"
 	cat >"$KERNEL/tools/testing/kunit/kunit.py" <<-'EOC'
 		import json, os, sys
 		def option(name): return next((a.split('=', 1)[1] for a in sys.argv if a.startswith(name + '=')), None)
@@ -25,7 +25,8 @@ fake_machine() {
 	EOC
 	queue_of_three
 	mkdir -p "$QUEUE/mutants"
-	touch "$REPO/series/um.config" "$REPO/series/arm64.config"
+	cp "$BATS_TEST_DIRNAME"/../../bench/lib.sh "$REPO/bench"
+	touch "$REPO/series/um.config" "$REPO/series/arm64.config" "$REPO/bench/kernel.config"
 }
 log_is() { printf '%b' "$1" >"$TREE/log"; }
 kunit() { rc=0; "$REPO/series/kunit.sh" um "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || rc=$?; cat "$BATS_TEST_TMPDIR/err"; }
@@ -271,6 +272,10 @@ situations() { rc=0; "$REPO/series/situations.sh" >"$BATS_TEST_TMPDIR/out" 2>&1 
 	has '^ten is a number +fail +pass$'
 	has '2 as expected, 0 not'
 	[ "$(git -C "$TREE" symbolic-ref --short HEAD)" = series ]
+	# Both are kept for the bench.
+	grep -q 'line 10' "$REPO/build/9.9/bench/Image-unpatched"
+	grep -q 'line ten' "$REPO/build/9.9/bench/Image-patched"
+	[ -s "$REPO/build/9.9/bench/Image-unpatched.key" ]
 }
 
 @test "situations: one failure missing, one too many" {
