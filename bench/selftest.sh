@@ -28,14 +28,18 @@ begin
 . "$TOP/bench/lib.sh"
 [ "$MODE" != compare ] || need_prepared_tree
 # shellcheck disable=SC2034  # for lib.sh
-MACHINES=${BASE_SUITES:-iommufd iommufd_fail_nth tools} RUNS=$WORK/selftest INITRAMFS=$BENCH/guest/selftest.cpio.gz WANTED=''
+MACHINES=${BASE_SUITES:-iommufd iommufd_fail_nth tools} RUNS=$WORK/selftest INITRAMFS=$BENCH/guest/selftest.cpio.gz WANTED=$*
 SELFTESTS=$BENCH/selftests LIBCAP=$BUILD_DIR/libcap
 
-# The headers are no prerequisites of kselftest's Makefile, so all is built anew.
+# The headers are no prerequisites of kselftest's Makefile, so all that will run is built anew.
 # A tree between base and series may not have all of them.
+needed() { # PROGRAM
+	case $1 in ats_policy | dma_map_stress) set -- tools ;; esac
+	[ -z "$WANTED" ] || [ -n "$(cases_of "$1")" ]
+}
 programs() {
 	for program in $MACHINES ats_policy dma_map_stress; do
-		[ "$program" = tools ] || { [ "$MODE" = build ] && [ ! -f "$TREE/tools/testing/selftests/iommu/$program.c" ]; } ||
+		[ "$program" = tools ] || ! needed "$program" || { [ "$MODE" = build ] && [ ! -f "$TREE/tools/testing/selftests/iommu/$program.c" ]; } ||
 			say "$SELFTESTS/$program"
 	done
 }

@@ -124,7 +124,7 @@ base() {
 	! once_more || skip 'coccicheck and shellcheck' "as on $DEFAULT_BASE; make test BASE=$BASE runs them here, too"
 	stage_with coccinelle 'the semantic patch' tap "$RESULTS/coccinelle.tap" "$SERIES/coccinelle.sh"
 	vouch coccinelle
-	stage 'Intel and AMD drivers, compiled' tap "$RESULTS/x86.tap" "$SERIES/x86.sh"
+	once stage 'Intel and AMD drivers, compiled' tap "$RESULTS/x86.tap" "$SERIES/x86.sh"
 	vouch x86
 	stage_with situations 'no trace of the tests in the driver' tap "$RESULTS/hot-path.tap" "$SERIES/hot-path.sh"
 	once stage_with situations 'KUnit, UML' json "$um" env QUIET=1 "$SERIES/kunit.sh" um
