@@ -85,8 +85,9 @@ as_wanted() { # NAME
 	done
 }
 
+# The kernel-doc of each file that is compiled, which W=1 would look at, is lint's to look at.
 kernel_make() {
-	make -C "$TREE" ARCH="$ARCH" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$O" W=1 LOCALVERSION='' \
+	make -C "$TREE" ARCH="$ARCH" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$O" W=1 KERNELDOC=/dev/null LOCALVERSION='' \
 		KCONFIG_ALLCONFIG="$O/fragment" -j "$JOBS" "$@"
 }
 make_kernel() { # NAME

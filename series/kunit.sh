@@ -68,7 +68,7 @@ configure() {
 
 # An empty LOCALVERSION keeps the state of git out of the version, and so out of what has to be built again.
 build() {
-	make -C "$TREE" ARCH="$KIND" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$O" ${W:+"W=$W"} LOCALVERSION='' \
+	make -C "$TREE" ARCH="$KIND" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$O" ${W:+"W=$W" KERNELDOC=/dev/null} LOCALVERSION='' \
 		-j "$JOBS" "$TARGET"
 }
 

@@ -1506,6 +1506,9 @@ static void failed_allocations_of_the_probe_leave_nothing(struct kunit *test)
 			/* Identity with ATS on is a CD table with S1DSS */
 			KUNIT_EXPECT_TRUE(test,
 					  arm_smmu_cdtab_allocated(&master->cd_table));
+			/* And with room for what enabling PASID has found */
+			KUNIT_EXPECT_EQ(test, SSID_BITS,
+					master->cd_table.s1cdmax);
 			arm_smmu_ops.release_device(dev);
 		}
 		mutex_unlock(&iommu_probe_device_lock);
