@@ -16,8 +16,8 @@ compare) [ $# = 0 ] || die "usage: bench.sh [tree [machine.case...]]" ;;
 tree) ;;
 *) die "usage: bench.sh [tree [machine.case...]]" ;;
 esac
-# shellcheck disable=SC2034  # for compare.sh
-COMPARED=bench LIST=$QUEUE/scenarios
+# shellcheck disable=SC2034  # for compare.sh and lib.sh
+COMPARED=bench LIST=$QUEUE/scenarios WANTED=''
 
 load_pin
 [ "$MODE" = tree ] || [ -f "$LIST" ] || die "series/$BASE/scenarios is missing: nothing to compare"
@@ -54,6 +54,9 @@ attach_warns() {
 	calls unpatched | awk '/ pci_disable_ats\+/ { n = NR } / arm_smmu_attach_prepare\+/ && NR == n + 1 { ok = 1 } END { exit !ok }'
 }
 evidence() {
+	report_counts unpatched
+	report_counts patched
+	case " $MACHINES " in *' ats '*) ;; *) return ;; esac
 	seen=no
 	! attach_warns || seen=yes
 	case $seen in
@@ -66,32 +69,12 @@ evidence() {
 		tap 'not ok' "patched: $(warnings patched) WARNINGs in pci_disable_ats()"
 	fi
 }
-show_evidence() {
+table() {
+	show_scenarios ''
+	case " $MACHINES " in *' ats '*) ;; *) return ;; esac
 	say "WARNINGs in pci_disable_ats(): $(warnings unpatched) unpatched, $(warnings patched) patched."
 	[ "$(warnings unpatched)" = 0 ] || { say "The first ($BENCH/unpatched/ats.console):"; calls unpatched | sed 's/^/    /'; }
 	echo
-}
-
-compare() {
-	WANTED=''
-	kernel unpatched unpatched
-	kernel series patched
-	device_trees patched
-	run unpatched patched
-	tap_begin bench
-	judge_all
-	if [ "$(say "$MACHINES" | wc -w)" = 1 ]; then sed -i "/ - $MACHINES\\./!d" "$WORK/judged.tap" "$TAP"; fi
-	for label in unpatched patched; do
-		report_lost "$label"
-		report_counts "$label"
-	done >>"$WORK/judged.tap"
-	case " $MACHINES " in *' ats '*) evidence >>"$WORK/judged.tap" ;; esac
-	echo
-	say "Linux $(sed -n 's/^version=//p' "$WORK/source"); $("$QEMU" --version | head -n 1), with ats-testdev"
-	"$TOP/bench/facts.py" table "$BENCH" "$LIST" | tee "$RESULTS/bench.txt"
-	case " $MACHINES " in *' ats '*) show_evidence ;; esac
-	show_surprises | grep -vE '^ok [0-9]+ - ((un)?patched: |.*: commands of )' || :
-	tap_end 'as expected' 'not as expected' || { ! lost unpatched && ! lost patched || exit 3; exit 1; }
 }
 
 "$TOP/bench/qemu/build.sh"

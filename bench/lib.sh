@@ -175,6 +175,26 @@ report_lost() { # LABEL
 	done
 }
 
+# Both kernels, and what differs. Of the caller: evidence() adds results beyond the cases, table() prints what there is to see.
+compare() {
+	kernel unpatched unpatched
+	kernel series patched
+	before_boot patched
+	run unpatched patched
+	tap_begin "$COMPARED"
+	judge_all
+	if [ "$(say "$MACHINES" | wc -w)" = 1 ]; then sed -i "/ - $MACHINES\\./!d" "$WORK/judged.tap" "$TAP"; fi
+	{ report_lost unpatched; report_lost patched; evidence; } >>"$WORK/judged.tap"
+	table
+	show_surprises
+	tap_end 'as expected' 'not as expected' || { ! lost unpatched && ! lost patched || exit 3; exit 1; }
+}
+show_scenarios() { # SUFFIX of the kernel's version
+	echo
+	say "Linux $(sed -n 's/^version=//p' "$WORK/source")$1; $("$QEMU" --version | head -n 1), with ats-testdev"
+	"$TOP/bench/facts.py" table "$RUNS" "$LIST" | tee "$RESULTS/$COMPARED.txt"
+}
+
 # What the tree holds, judged by itself: all cases, or machine.case...
 on_tree() { # CASE...
 	WANTED=$*

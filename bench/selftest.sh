@@ -60,6 +60,7 @@ selftests() {
 count() { # LABEL SUITE STATUS
 	number "$(grep -cE "^$2\\.[^ ]* ($3)\$" "$(cases_file "$1")" || :)"
 }
+evidence() { :; }
 table() {
 	row='%-18s  %-32s  %s\n'
 	# shellcheck disable=SC2059  # the row
@@ -71,22 +72,10 @@ table() {
 			printf "$row" "$suite" "$(counts unpatched "$suite")" "$(counts patched "$suite")"
 		done
 		echo
-	}
+	} | tee "$RESULTS/selftest.txt"
 }
 counts() { # LABEL SUITE
 	say "$(count "$1" "$2" pass) passed, $(count "$1" "$2" 'fail|error') failed, $(count "$1" "$2" skip) skipped"
-}
-
-compare() {
-	kernel unpatched unpatched
-	kernel series patched
-	run unpatched patched
-	tap_begin selftest
-	judge_all
-	for label in unpatched patched; do report_lost "$label"; done >>"$WORK/judged.tap"
-	table | tee "$RESULTS/selftest.txt"
-	show_surprises
-	tap_end 'as expected' 'not as expected' || { ! lost unpatched && ! lost patched || exit 3; exit 1; }
 }
 
 if [ "$MODE" = build ] && [ -z "$(programs)" ]; then

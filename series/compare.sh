@@ -38,4 +38,4 @@ judge_all() {
 		for case in $(others); do judge "$case" 'pass unpatched, pass patched'; done
 	} >"$WORK/judged.tap"
 }
-show_surprises() { grep -vE '^ok [0-9]+ - [^ ]* (fail|pass) unpatched, pass patched$' "$WORK/judged.tap" || :; }
+show_surprises() { grep -vE '^ok [0-9]+ - ([^ ]* (fail|pass) unpatched, pass patched$|(un)?patched: )' "$WORK/judged.tap" || :; }
