@@ -103,7 +103,6 @@ small_kernel() { # NAME
 	esac
 	need "${CROSS}gcc"
 	use_ccache
-	unset CCACHE_DEPEND # most of their files differ in nothing but the options that there are
 	make_dir "$O"
 	rc=0
 	progress "$ME: building $1" "$LOG" meter_none make_kernel "$1" || rc=1
