@@ -12,8 +12,8 @@ set -eu
 EVERY_BASE=${BASE:+no}
 . "$(dirname -- "$0")/lib.sh"
 
-# Architecture, the option that must be off, what has to be off for that, what must still be on. PCI_ATS has no prompt: the
-# others select it, and so do the Intel and AMD drivers, which are never without. UML is a port to x86 only.
+# Architecture, the option that must be off, what goes off with it, what must still be on. PCI_ATS has no prompt: the others
+# select it, and so do the Intel and AMD drivers, which are never without, and want ACPI. UML is a port to x86 only.
 configurations() {
 	grep -v "^$([ "$(uname -m)" = x86_64 ] || say um)-" <<-EOC
 		um-PCI_ATS PCI_IOV,PCI_PRI,PCI_PASID PCI_QUIRKS
@@ -23,7 +23,7 @@ configurations() {
 		arm64-ARM_SMMU_V3_IOMMUFD - ARM_SMMU_V3,IOMMUFD,PCI_ATS
 		arm64-IOMMUFD - ARM_SMMU_V3,PCI_ATS
 		x86 - AMD_IOMMU,INTEL_IOMMU,IOMMUFD,PCI_ATS
-		x86-PCI_ATS PCI_IOV,PCI_PRI,PCI_PASID,AMD_IOMMU,INTEL_IOMMU IOMMUFD,PCI_QUIRKS
+		x86-PCI_ATS PCI_IOV,PCI_PRI,PCI_PASID,AMD_IOMMU,INTEL_IOMMU,ACPI IOMMUFD,PCI_QUIRKS
 		x86-IOMMUFD - AMD_IOMMU,INTEL_IOMMU,PCI_ATS
 	EOC
 }
