@@ -86,7 +86,7 @@ distclean: ## remove all of build/
 #   FILTER=glob         kunit: only these cases, as kunit.py takes them; qtest: only these of the queue's, test./path
 #   KERNEL_ARGS=        kunit: for the kernel's command line, as arm_smmu_v3_ats_test.seed=7 for another random walk
 #   FROM='Name <mail>'  export: who sends the mails, and signs them off
-#   V=n                 export: the version of the mails; the cover letter of V=2 has the range-diff to V=1
+#   V=n                 export: the version of the mails; the cover letter of V=2 has the range-diff to V=1; V=0 rehearses
 #   BASE_COMMIT=id      export: the public commit of the release that the mails apply to, where it is not known
 #   VANILLA=            export: kernel.org's archive or a tree of that release: the mails have to apply there too
 #   ARCH=arm64          deb: or x86

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Write the series as mails that a person can send: build/export/<base>/v<N>/. Nothing is sent.
 #   FROM='Name <mail>'  who sends them: author, and the one Signed-off-by of each, which is that person's word
-#   V=n                 the version of the export; its cover letter has the range-diff to version n - 1
+#   V=n                 the version of the export; its cover letter has the range-diff to version n - 1. V=0 is a rehearsal, by
+#                       nobody: what is checked of mails, but for what lint checks, is checked, and they are not kept
 #   BASE_COMMIT=id      the public commit of the release, for base-commit: where the pin does not have it
 #   VANILLA=            an archive or a tree of the release, from kernel.org: the mails have to apply there as well
 # What is written is checked at once: results in build/results/<base>/export.tap.
@@ -11,7 +12,8 @@ VERSION=${V:-} V=0 # here V is no verbosity
 export V
 WANTED_COMMIT=${BASE_COMMIT:-}
 . "$(dirname -- "$0")/lib.sh"
-FROM=${FROM:-} VANILLA=${VANILLA:-}
+FROM=${FROM:-} VANILLA=${VANILLA:-} REHEARSAL=''
+[ "$VERSION" != 0 ] || REHEARSAL=yes VERSION=1 FROM='Nobody <nobody@example.org>'
 VOID=0000000000000000000000000000000000000000
 
 # ---- what may be wrong with it
@@ -39,9 +41,10 @@ TAG=v$RELEASE
 PREVIOUS=refs/export/v$((VERSION - 1)) REF=refs/export/v$VERSION
 [ "$VERSION" = 1 ] || tree_git rev-parse -q --verify "$PREVIOUS" >/dev/null ||
 	die "v$VERSION is compared with v$((VERSION - 1)), which was not exported from $TREE: 'make export V=$((VERSION - 1))' of what was mailed, first"
-OUT=$BUILD_DIR/export/$BASE/v$VERSION
+OUT=$BUILD_DIR/export/$BASE/v$VERSION TAP_NAME=export
 LOG=$LOGS/export.log
 SCRATCH=$(mktemp -d "$WORK/export.XXXXXX") || die "cannot write in $WORK: is the disk full?"
+[ -z "$REHEARSAL" ] || OUT=$SCRATCH/mails REF=refs/export/rehearsal TAP_NAME=rehearsal FORCE=1
 to_remove=$SCRATCH
 on_exit
 
@@ -259,7 +262,7 @@ whole_cover() {
 }
 
 check() {
-	tap_begin export
+	tap_begin "$TAP_NAME"
 	one "git am of the mails on $TAG as it is here gives the tree of branch series" applies
 	[ -z "$VANILLA" ] || one "git am of the mails on $TAG in $VANILLA makes the same change" applies_to_vanilla
 	one 'the cover letter is whole' whole_cover
@@ -269,7 +272,7 @@ check() {
 		one "$name: one sign-off, and the author's" signed_once "$mail"
 		one "$name: Fixes: and stable" fixes_and_stable "$mail"
 		one "$name: goes to maintainers and a list" addressed "$mail"
-		one "$name: checkpatch --strict" checkpatch "$mail"
+		[ -n "$REHEARSAL" ] || one "$name: checkpatch --strict" checkpatch "$mail"
 	done
 }
 
@@ -279,6 +282,7 @@ COMMIT=$(public_commit)
 progress "$ME: writing mails" "$LOG" meter_mails write || explain "$LOG" 'the mails cannot be written' "$(tail -n 1 "$LOG") (log $LOG)"
 check
 tap_end good bad || exit 1
+[ -z "$REHEARSAL" ] || exit 0
 [ -z "$VANILLA" ] || for file in $(edited_here); do say "$ME: $file of $TAG is not the same there and here, where it is the distribution's"; done
 say "$ME: $(mails | wc -l) mails and a cover letter in $OUT"
 [ -n "$COMMIT" ] || say "$ME: the public commit of $TAG is not known here: the cover letter names the release; BASE_COMMIT= adds the id"

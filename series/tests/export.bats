@@ -47,6 +47,18 @@ nothing_is_sent() {
 }
 teardown() { [ ! -e "$BATS_TEST_TMPDIR/sent" ]; }
 
+@test "export: a rehearsal keeps nothing, needs nobody, and finds what an export would" {
+	exportable
+	unset FROM
+	V=0 run export_sh
+	[ "$status" = 0 ]
+	grep -q 'goes to maintainers' "$REPO/build/results/9.9/rehearsal.tap"
+	[ ! -e "$REPO/build/export" ]
+	not git -C "$TREE" rev-parse -q --verify refs/export/v1
+	fix 'Fixes: 0123456 ("PCI/ATS: spell out ten")'
+	V=0 fails 'Fixes: and stable'
+}
+
 @test "export: mails that a person can send, and nothing is sent" {
 	exportable
 	run export_sh
@@ -201,7 +213,7 @@ teardown() { [ ! -e "$BATS_TEST_TMPDIR/sent" ]; }
 
 @test "export: a version that is none, a commit that is none, a release that is not there" {
 	exportable
-	for version in 0 01 x -1 1.5 '1 2'; do V=$version refuses "V=$version: the version of an export is a number"; done
+	for version in 01 x -1 1.5 '1 2'; do V=$version refuses "V=$version: the version of an export is a number"; done
 	V='' refuses 'V= is missing'
 	BASE_COMMIT=0123456789ab refuses 'not a full commit id'
 	VANILLA=/nowhere refuses 'VANILLA=/nowhere: no such archive or folder'

@@ -40,7 +40,7 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 @test "test: one base: its stages; a list that it does not have is named, and counted as skipped" {
 	setup_stages
 	BASE=7.2 run_test
-	[ "$(last)" = '4 passed, 0 failed, 7 skipped' ]
+	[ "$(last)" = '4 passed, 0 failed, 8 skipped' ]
 	grep -q 'KUnit, UML: skipped: series/7.2 has no situations' "$BATS_TEST_TMPDIR/out"
 }
 
@@ -49,7 +49,7 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 	run_test
 	grep -q '^=== Linux 9.9$' "$BATS_TEST_TMPDIR/out"
 	own=$(sed -n 's/.*=== the bench, without ats=on: .* so far \([0-9]*\) passed.*/\1/p' "$BATS_TEST_TMPDIR/out")
-	[ "$(last)" = "$((own + 4 + 1)) passed, 0 failed, $((7 + 11)) skipped" ]
+	[ "$(last)" = "$((own + 4 + 1)) passed, 0 failed, $((8 + 12)) skipped" ]
 }
 
 @test "test: a base whose source cannot be had is skipped by name; the default one is not" {
@@ -61,23 +61,23 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 	printf '#!/bin/sh\nexec %s\n' "$REPO/series/fetch.sh" >"$REPO/series/prepare.sh"
 	GONE=9.9 run_test
 	grep -q '^=== Linux 9.9: skipped: its source cannot be had$' "$BATS_TEST_TMPDIR/out"
-	last | grep -q ' 0 failed, 8 skipped$'
+	last | grep -q ' 0 failed, 9 skipped$'
 	not env GONE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
-	last | grep -q ' 1 failed, 11 skipped$'
+	last | grep -q ' 1 failed, 12 skipped$'
 }
 
 @test "test: a failed case, a stage that dies, and one where nothing ran" {
 	setup_stages
 	not env BASE=7.2 SAYS='ok 1 - a\nnot ok 2 - b\n' "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
-	[ "$(last)" = '4 passed, 4 failed, 7 skipped' ]
+	[ "$(last)" = '4 passed, 4 failed, 8 skipped' ]
 	[ "$(grep -c '^    .*: b$' "$BATS_TEST_TMPDIR/out")" = 4 ]
 	printf '#!/bin/sh\nexit 3\n' >"$REPO/bench/bench.sh"
 	not env BASE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
-	[ "$(last)" = '3 passed, 1 failed, 7 skipped' ]
+	[ "$(last)" = '3 passed, 1 failed, 8 skipped' ]
 	grep -q '^    the bench, unpatched against patched: exit code 3$' "$BATS_TEST_TMPDIR/out"
 	printf '#!/bin/sh\nexit 0\n' >"$REPO/bench/bench.sh"
 	not env BASE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
-	[ "$(last)" = '3 passed, 1 failed, 7 skipped' ]
+	[ "$(last)" = '3 passed, 1 failed, 8 skipped' ]
 	not "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
 	last | grep -q ' 1 failed, '
 	grep -q '^    Linux 7.2: the bench, unpatched against patched: exit code 3$' "$BATS_TEST_TMPDIR/out"
