@@ -61,18 +61,26 @@ need make flex bison bc perl python3
 # ---- one small kernel
 
 off() { say "${1#"$ARCH"}" "$(configuration "$1" 2)" | tr -s ' -' '\n' | grep . || :; } # NAME
-# What there is at this commit of the suites' own fragments belongs to it, as far as their options can be on. Kconfig warns of
-# an option that is named twice.
+# The suites' own fragments belong to it, as far as their options can be on: those of the end of the queue, at each commit. What
+# is not there yet Kconfig does not mind, and KUNIT is in task_struct: all would be compiled again where the suites come. It warns
+# of an option that is named twice.
+final() { tree_git show "series:$1" 2>/dev/null || :; } # FILE
 fragment() { # NAME
 	off "$1" | sed 's/.*/CONFIG_&=y/' >"$O/off"
-	case $ARCH in
-	um)
-		printf 'CONFIG_%s=y\n' 64BIT PCI_QUIRKS
-		cat "$SERIES/um.config" "$TREE/tools/testing/kunit/configs/arch_uml.config" "$TREE/drivers/pci/tests/.kunitconfig"
-		;;
-	arm64) cat "$SERIES/hot-path.config" "$TREE/drivers/pci/tests/.kunitconfig" "$TREE/drivers/iommu/arm/arm-smmu-v3/.kunitconfig" ;;
-	x86) cat "$SERIES/x86.config" ;;
-	esac 2>/dev/null | grep -vxF -f "$O/off" | sort -u
+	{
+		case $ARCH in
+		um)
+			printf 'CONFIG_%s=y\n' 64BIT PCI_QUIRKS
+			cat "$SERIES/um.config" "$TREE/tools/testing/kunit/configs/arch_uml.config"
+			;;
+		arm64)
+			cat "$SERIES/hot-path.config"
+			final drivers/iommu/arm/arm-smmu-v3/.kunitconfig
+			;;
+		x86) cat "$SERIES/x86.config" ;;
+		esac
+		[ "$ARCH" = x86 ] || final drivers/pci/tests/.kunitconfig
+	} | grep -vxF -f "$O/off" | sort -u
 }
 lacks() { say "${BASE_LACKS:-}" | tr ' ' '\n' | grep -qxF "CONFIG_$1"; }
 is_on() { grep -q "^CONFIG_$1=" "$O/.config"; }
