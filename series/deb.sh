@@ -129,9 +129,9 @@ package() {
 	mv "$WORK"/linux-image-*.deb "$OUT"
 	for headers in "$WORK"/linux-headers-*.deb; do [ ! -f "$headers" ] || mv "$headers" "$OUT"; done
 	rm -f "$WORK"/linux-*.deb "$WORK"/linux-upstream_*
-	IMAGE=$(echo "$OUT"/linux-image-*"_$DEBIAN.deb")
-	[ -f "$IMAGE" ] || die "bindeb-pkg has left no linux-image (log $LOG)"
-	say "$ME: $IMAGE, $(du -m "$IMAGE" | cut -f 1) MB, with $CONFIG_FROM, $(elapsed); install it with: apt install $IMAGE"
+	PACKAGE=$(echo "$OUT"/linux-image-*"_$DEBIAN.deb")
+	[ -f "$PACKAGE" ] || die "bindeb-pkg has left no linux-image (log $LOG)"
+	say "$ME: $PACKAGE, $(du -m "$PACKAGE" | cut -f 1) MB, with $CONFIG_FROM, $(elapsed); install it with: apt install $PACKAGE"
 }
 
 make_dir "$O"
@@ -153,11 +153,11 @@ COMPARED=deb
 # shellcheck disable=SC2317
 tree_kernel() {
 	rm -rf "$O/unpacked"
-	dpkg-deb -x "$IMAGE" "$O/unpacked"
+	dpkg-deb -x "$PACKAGE" "$O/unpacked"
 	vmlinuz=$(echo "$O"/unpacked/boot/vmlinuz-*)
-	[ -f "$vmlinuz" ] || die "$IMAGE holds no /boot/vmlinuz-*"
+	[ -f "$vmlinuz" ] || die "$PACKAGE holds no /boot/vmlinuz-*"
 	zcat -f "$vmlinuz" >"$BENCH/Image-tree"
-	say "$ME: booting ${vmlinuz#"$O/unpacked"} of ${IMAGE##*/}"
+	say "$ME: booting ${vmlinuz#"$O/unpacked"} of ${PACKAGE##*/}"
 }
 
 "$TOP/bench/qemu/build.sh"
