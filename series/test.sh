@@ -138,6 +138,7 @@ base() {
 	vouch vtd
 	stage_with selftests 'selftests, unpatched against patched' tap "$RESULTS/selftest.tap" "$TOP/bench/selftest.sh"
 	vouch selftest
+	once stage 'a Debian package, booted' tap "$RESULTS/deb-tree.tap" "$SERIES/deb.sh" try
 	once stage 'documentation' tap "$RESULTS/htmldocs.tap" "$SERIES/htmldocs.sh"
 	vouch htmldocs
 	stage_with mutants 'mutants' tap "$RESULTS/mutants.tap" "$SERIES/mutants.sh"
