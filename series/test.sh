@@ -26,7 +26,9 @@ stage() {
 	"$@" || rc=$?
 	times >"$TIMES.after"
 	tally "$title" "$count" "$file" "$rc"
-	say "=== $title: $(($(date +%s) - begun)) s, $(spent) s of CPU; so far $passed passed, $failed failed, $skipped skipped"
+	cpu=" $(spent) s of CPU,"
+	[ "$count" != verdict ] || cpu='' # others may have ended meanwhile, and would be in it
+	say "=== $title: $(($(date +%s) - begun)) s,$cpu so far $passed passed, $failed failed, $skipped skipped"
 }
 # Beside other work only this says what a stage costs. Of what times prints, the second line is that of the commands.
 spent() {
