@@ -32,11 +32,11 @@ MACHINES=${BASE_SUITES:-iommufd iommufd_fail_nth tools} RUNS=$WORK/selftest INIT
 SELFTESTS=$BENCH/selftests LIBCAP=$BUILD_DIR/libcap
 
 # The headers are no prerequisites of kselftest's Makefile, so all that will run is built anew.
-# A tree between base and series may not have all of them.
 needed() { # PROGRAM
 	case $1 in ats_policy | dma_map_stress) set -- tools ;; esac
 	[ -z "$WANTED" ] || [ -n "$(cases_of "$1")" ]
 }
+# A tree between base and series may not have all of them.
 programs() {
 	for program in $MACHINES ats_policy dma_map_stress; do
 		[ "$program" = tools ] || ! needed "$program" || { [ "$MODE" = build ] && [ ! -f "$TREE/tools/testing/selftests/iommu/$program.c" ]; } ||

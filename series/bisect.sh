@@ -61,9 +61,9 @@ need make flex bison bc perl python3
 # ---- one small kernel
 
 off() { say "${1#"$ARCH"}" "$(configuration "$1" 2)" | tr -s ' -' '\n' | grep . || :; } # NAME
-# The suites' own fragments belong to it, as far as their options can be on: those of the end of the queue, at each commit. What
-# is not there yet Kconfig does not mind, and KUNIT is in task_struct: all would be compiled again where the suites come. It warns
-# of an option that is named twice.
+# The suites' own fragments belong to it, as far as their options can be on: those of the end of the queue, at each commit. KUNIT
+# is in task_struct: all would be compiled again where the suites come. Kconfig does not mind an option that is not there yet, and
+# warns of one that is named twice.
 final() { tree_git show "series:$1" 2>/dev/null || :; } # FILE
 fragment() { # NAME
 	off "$1" | sed 's/.*/CONFIG_&=y/' >"$O/off"

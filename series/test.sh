@@ -104,7 +104,7 @@ shared() {
 }
 
 # In a run over all bases, what another base would only show once more is named and counted as skipped: the kernel's rules over
-# nearly the same files, the same suite in a second kernel, the same pages.
+# nearly the same files, the x86 drivers that lint compiles with W=1, the same suite in a second kernel, the same pages.
 once_more() { [ "${AMONG_ALL:-0}" = 1 ] && [ "$BASE" != "$DEFAULT_BASE" ]; }
 once() { # STAGE-ARGUMENT...
 	if once_more; then
