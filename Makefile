@@ -4,7 +4,7 @@
 .SILENT:
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-x86 bench-tree bench-off selftest htmldocs situations qemu qtest mutants demo test bisect lint coccinelle checkpatch report export deb deb-try clean distclean
+.PHONY: help deps fetch prepare refresh kunit kunit-arm64 x86 bench bench-x86 bench-tree bench-off walk selftest htmldocs situations qemu qtest mutants demo test bisect lint coccinelle checkpatch report export deb deb-try clean distclean
 
 help: ## print this
 	sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1	\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
@@ -38,6 +38,8 @@ bench-tree: ## the scenarios on what build/BASE/linux holds, committed or not
 	bench/bench.sh tree $(CASES)
 bench-off: ## without ats=on QEMU's machine is what it was
 	bench/off.sh
+walk: ## random walks over all that can be done to the functions, on both kernels; SEED= or STEPS= is one on build/BASE/linux
+	bench/walk.sh
 selftest: ## iommufd's selftests, the DMA map stress and a VMM's decision, on the unpatched and on the patched kernel
 	bench/selftest.sh
 situations: ## the KUnit cases on the unpatched and on the patched kernel, and the table
@@ -82,6 +84,7 @@ distclean: ## remove all of build/
 #   MACHINE=name        bench: only this machine: ats, smmu-without-ats, root-without-ats, noats; bench-x86: vtd, vtd-scalable
 #   ACCEL=tcg           bench-x86: do without KVM
 #   CASES=...           bench-tree, deb-try: only these scenarios, as ats.function.vf_off_on.vfio_type1_twice
+#   SEED=n  STEPS=n     walk: which one, and how long it is
 #   MUTANT=name         mutants: only this one
 #   FILTER=glob         kunit: only these cases, as kunit.py takes them; qtest: only these of the queue's, test./path
 #   KERNEL_ARGS=        kunit: for the kernel's command line, as arm_smmu_v3_ats_test.seed=7 for another random walk

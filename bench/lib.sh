@@ -13,8 +13,6 @@ x86_64) KARCH=x86 BENCH=$WORK/bench-x86 IMAGE=bzImage CONFIGS="$SERIES/x86.confi
 esac
 RUNS=$BENCH
 QEMU=$BUILD_DIR/qemu-10.2/build/qemu-system-$GUEST
-# The largest buffer of the iommufd selftests, twice, in pages of 2 MiB.
-HUGEPAGES=72
 HARDWARE='ats smmu-without-ats root-without-ats noats' MACHINES=$HARDWARE
 INITRAMFS=$BENCH/guest/initramfs.cpio.gz
 CROSS=''
@@ -95,11 +93,14 @@ arguments() { # MACHINE LABEL
 	[ "$1" = smmu-without-ats ] || say -global arm-smmuv3.ats=on
 	case $1 in *-without-ats) say -dtb "$BENCH/$1.dtb" ;; esac
 }
+# What a program of its own takes besides: see who sources this.
+parameters() { :; } # MACHINE
 command_line() { # MACHINE
 	printf 'console=ttyAMA0 kunit.enable=0 panic=-1 bench.machine=%s bench.program=%s' "$(hardware_of "$1")" "$(program_of "$1")"
 	[ "$1" != noats ] || printf ' pci=noats'
 	[ -z "${BASE_ARGS:-}" ] || printf ' %s' "$BASE_ARGS"
-	[ "$1" != iommufd ] || printf ' hugepages=%s' "$HUGEPAGES"
+	own=$(parameters "$1")
+	[ -z "$own" ] || printf ' %s' "$own"
 	tests=$(cases_of "$1" | sed 's/^/-r,/' | paste -sd ,)
 	[ -z "$tests" ] || printf ' bench.filter=%s' "$tests"
 }

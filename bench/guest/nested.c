@@ -34,7 +34,7 @@ void guest_tables(uint64_t *ram)
  * nested_attach() - attach a claimed function to a nested domain, and start it
  * @v: the function; its IOAS has the guest's RAM
  * @eats: STE.EATS in the guest's stream table
- * @viommu: is filled in
+ * @viommu: the function's vIOMMU, which has its vDEVICE, or 0: then both are made, and this is filled in
  */
 int nested_attach(struct vfio *v, bool eats, uint32_t *viommu)
 {
@@ -54,18 +54,20 @@ int nested_attach(struct vfio *v, bool eats, uint32_t *viommu)
 		.data_len = sizeof(ste), .data_uptr = (uintptr_t)&ste,
 	};
 
-	if (ioctl(v->iommufd, IOMMU_HWPT_ALLOC, &parent))
-		return -errno;
-	alloc.hwpt_id = parent.out_hwpt_id;
-	if (ioctl(v->iommufd, IOMMU_VIOMMU_ALLOC, &alloc))
-		return -errno;
-	vdevice.viommu_id = alloc.out_viommu_id;
-	if (ioctl(v->iommufd, IOMMU_VDEVICE_ALLOC, &vdevice))
-		return -errno;
-	nested.pt_id = alloc.out_viommu_id;
+	if (!*viommu) {
+		if (ioctl(v->iommufd, IOMMU_HWPT_ALLOC, &parent))
+			return -errno;
+		alloc.hwpt_id = parent.out_hwpt_id;
+		if (ioctl(v->iommufd, IOMMU_VIOMMU_ALLOC, &alloc))
+			return -errno;
+		vdevice.viommu_id = alloc.out_viommu_id;
+		if (ioctl(v->iommufd, IOMMU_VDEVICE_ALLOC, &vdevice))
+			return -errno;
+		*viommu = alloc.out_viommu_id;
+	}
+	nested.pt_id = *viommu;
 	if (ioctl(v->iommufd, IOMMU_HWPT_ALLOC, &nested))
 		return -errno;
-	*viommu = alloc.out_viommu_id;
 	return iommufd_attach(v, nested.out_hwpt_id);
 }
 

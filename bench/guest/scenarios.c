@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "steps.h"
+#include "cycles.h"
 
 /* Single pages that are far apart; IOVA is in steps.h. */
 #define FAR_IOVA 0x40000000UL
@@ -337,19 +337,6 @@ static pid_t power_off(struct vfio *v)
 		return pid;
 	vfio_close(v);
 	_exit(sysfs_write("0", "/sys/bus/pci/slots/6/power") ? 1 : 0);
-}
-
-/* It is there when the IOMMU's driver knows it. */
-static bool wait_until(bool there, const struct function *f)
-{
-	for (int i = 0; i < 1000; i++) {
-		if (there)
-			function_introduce(f);
-		if ((function_group(f) >= 0) == there)
-			return true;
-		usleep(10000);
-	}
-	return false;
 }
 
 TEST_F(hotplug, unplug_while_attached_and_replug)

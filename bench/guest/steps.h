@@ -18,13 +18,11 @@
 #define OFFSET 0x804UL
 
 /* The invariant: ATS is on if it can be and there is something to translate, and then everywhere. @v may be NULL. */
-static inline void check_ats(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v,
-			     const char *step, enum attachment attachment, bool wanted)
+static inline void expect_ats(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v,
+			      const char *step, enum attachment attachment, bool wanted, int e, int iommu)
 {
 	int expected = wanted && usable(f) && (attachment == TRANSLATED || kept_on());
-	int e = function_e(f), iommu = iommu_ats(f->sid);
 
-	printf("#@ state step=%s bdf=%s e=%d iommu=%d\n", step, f->bdf, e, iommu);
 	EXPECT_EQ(expected, e) {
 		TH_LOG("%s, %s: the E bit", step, f->bdf);
 	}
@@ -39,6 +37,16 @@ static inline void check_ats(struct __test_metadata *_metadata, const struct fun
 	EXPECT_EQ(e, testdev_get(v->bar, ATS_TESTDEV_ENABLED));
 	if (!e)
 		EXPECT_EQ(0, testdev_get(v->bar, ATS_TESTDEV_ATC_VALID));
+}
+
+/* The same, as a fact for the table. */
+static inline void check_ats(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v,
+			     const char *step, enum attachment attachment, bool wanted)
+{
+	int e = function_e(f), iommu = iommu_ats(f->sid);
+
+	printf("#@ state step=%s bdf=%s e=%d iommu=%d\n", step, f->bdf, e, iommu);
+	expect_ats(_metadata, f, v, step, attachment, wanted, e, iommu);
 }
 
 static inline void check(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v,
@@ -122,41 +130,6 @@ static inline void check_dma(struct __test_metadata *_metadata, const struct fun
 	EXPECT_EQ(ats, testdev_get(v->bar, ATS_TESTDEV_ATC_VALID) > 0);
 }
 
-/* What unmapping has to bring depends on the IOMMU: each program has its own. */
-static void check_unmap(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v);
-
-/* A function's way through VFIO's hands and back, by its own interface and by iommufd. */
-static inline void type1_cycle(struct __test_metadata *_metadata, struct bench *b)
-{
-	check(_metadata, &b->f, NULL, "default", TRANSLATED);
-	ASSERT_EQ(0, vfio_claim(&b->v, &b->f));
-	check(_metadata, &b->f, &b->v, "blocked", BLOCKED);
-	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
-	check(_metadata, &b->f, &b->v, "attached", TRANSLATED);
-	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
-	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
-	check_unmap(_metadata, &b->f, &b->v);
-	vfio_close(&b->v);
-	check(_metadata, &b->f, &b->v, "released", TRANSLATED);
-}
-
-static inline void iommufd_cycle(struct __test_metadata *_metadata, struct bench *b)
-{
-	check(_metadata, &b->f, NULL, "default", TRANSLATED);
-	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
-	check(_metadata, &b->f, &b->v, "blocked", BLOCKED);
-	ASSERT_EQ(0, iommufd_attach(&b->v, b->v.ioas));
-	check(_metadata, &b->f, &b->v, "attached", TRANSLATED);
-	check_told(_metadata, &b->f, iommufd_not_supported(&b->v));
-	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
-	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
-	check_unmap(_metadata, &b->f, &b->v);
-	ASSERT_EQ(0, iommufd_detach(&b->v));
-	check(_metadata, &b->f, &b->v, "detached", BLOCKED);
-	vfio_close(&b->v);
-	check(_metadata, &b->f, &b->v, "released", TRANSLATED);
-}
-
 static inline int set_type(const struct function *f, const char *type)
 {
 	return sysfs_write(type, "/sys/kernel/iommu_groups/%d/type", function_group(f));
@@ -179,6 +152,19 @@ static inline int add_again(struct function *f)
 	if (!ret)
 		ret = function_find(f, f->slot, f->vf);
 	return ret ? ret : function_introduce(f);
+}
+
+/* It is there when the IOMMU's driver knows it. */
+static inline bool wait_until(bool there, const struct function *f)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (there)
+			function_introduce(f);
+		if ((function_group(f) >= 0) == there)
+			return true;
+		usleep(10000);
+	}
+	return false;
 }
 
 #endif

@@ -3,7 +3,7 @@
  * What a function's ATS goes through on a PC with VT-d: see steps.h for what is looked at. The kernel has KASAN, and what
  * that says is a complaint as any other: see log.c.
  */
-#include "steps.h"
+#include "cycles.h"
 
 /* ---- one function, in the hands of VFIO */
 

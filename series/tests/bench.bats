@@ -94,3 +94,12 @@ run_machine() { run "$BENCH/run.py" "$T/out" "$T/qemu" -M virt; }
 	[ "$status" = 2 ]
 	[ "$output" = 'bench-x86: usage: x86.sh [tree [machine.case...]]' ]
 }
+
+@test "the random walk: bad use is told in one line" {
+	BUILD_DIR=$T/build run "$BENCH/walk.sh" everything
+	[ "$status" = 2 ]
+	[ "$output" = 'walk: usage: [SEED=n] [STEPS=n] walk.sh' ]
+	SEED=0x7 BUILD_DIR=$T/build run "$BENCH/walk.sh"
+	[ "$status" = 2 ]
+	[ "$output" = 'walk: 0x7: SEED= and STEPS= are numbers of up to nine digits' ]
+}
