@@ -13,7 +13,7 @@ begin
 "$TOP/bench/qemu/meson.sh"
 TARGETS="qemu-system-aarch64 $(all_tests | sed 's,^,tests/qtest/,' | paste -sd ' ')"
 O=$WORK/build
-LOG=$LOGS/build${1:+-$1}.log
+LOG=$LOGS/build${1:+-$1}.log DEVICES=$TOP/bench/qemu/devices
 make_dir "$LOGS"
 [ "${1:-}" != x86 ] || TARGETS=qemu-system-x86_64
 if [ "${1:-}" = base ]; then
@@ -30,16 +30,22 @@ export CCACHE_NOHASHDIR=1
 unset CFLAGS CPPFLAGS CXXFLAGS LDFLAGS NINJA NINJAFLAGS NINJA_STATUS
 export PYTHONPATH="$BUILD_DIR/tools/usr/lib/python3/dist-packages" PYTHONDONTWRITEBYTECODE=1
 
-# As little as boots a kernel on the virt machine: from nothing it is built in the time that a kernel takes.
+# As little as boots a kernel on the machines of the bench: from nothing it is built in the time that a kernel takes.
 ARGUMENTS='--python=/usr/bin/python3 --target-list=aarch64-softmmu,x86_64-softmmu --without-default-features --enable-system
-	--enable-tcg --enable-kvm --enable-fdt=system --disable-debug-info --disable-docs --disable-tools --disable-werror --disable-install-blobs'
+	--without-default-devices --with-devices-aarch64=bench --with-devices-x86_64=bench --enable-tcg --enable-kvm --enable-fdt=system --disable-debug-info --disable-docs --disable-tools --disable-werror --disable-install-blobs'
 # What meson does not look at by itself before it builds.
 configuration() {
 	say "$CC" "$ARGUMENTS"
+	cat "$DEVICES"/*.mak
 	(cd "$TREE" && cat configure pythondeps.toml) | sha256sum
 }
+# Configure takes a list of devices from the tree alone. There it is nobody's to commit.
+devices() {
+	echo 'configs/devices/*/bench.mak' >"$(tree_git rev-parse --path-format=absolute --git-path info/exclude)" &&
+		for list in "$DEVICES"/*.mak; do cp "$list" "$TREE/configs/devices/$(basename "$list" .mak)/bench.mak" || return 1; done
+}
 configure() {
-	rm -rf "$O" && mkdir "$O" && cd "$O" || return 1
+	rm -rf "$O" && mkdir "$O" && devices && cd "$O" || return 1
 	# shellcheck disable=SC2086  # a list of words
 	"../${TREE##*/}/configure" --cc="$CC" $ARGUMENTS && forget_werror && roms && configuration >"$O/configuration"
 }

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-2.0
+# A PC with VT-d, and what is plugged into it.
+CONFIG_Q35=y
+CONFIG_VTD=y
+CONFIG_PCIE_PORT=y
+CONFIG_ATS_TESTDEV=y
+CONFIG_PXB=y
+CONFIG_CXL=y
+CONFIG_CXL_MEM_DEVICE=y
