@@ -32,7 +32,8 @@ export PYTHONPATH="$BUILD_DIR/tools/usr/lib/python3/dist-packages" PYTHONDONTWRI
 
 # As little as boots a kernel on the machines of the bench: from nothing it is built in the time that a kernel takes.
 ARGUMENTS='--python=/usr/bin/python3 --target-list=aarch64-softmmu,x86_64-softmmu --without-default-features --enable-system
-	--without-default-devices --with-devices-aarch64=bench --with-devices-x86_64=bench --enable-tcg --enable-kvm --enable-fdt=system --disable-debug-info --disable-docs --disable-tools --disable-werror --disable-install-blobs'
+	--without-default-devices --with-devices-aarch64=bench --with-devices-x86_64=bench --enable-tcg --enable-kvm
+	--enable-fdt=system --disable-debug-info --disable-docs --disable-tools --disable-werror --disable-install-blobs'
 # What meson does not look at by itself before it builds.
 configuration() {
 	say "$CC" "$ARGUMENTS"
