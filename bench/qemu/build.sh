@@ -40,10 +40,14 @@ configuration() {
 	cat "$DEVICES"/*.mak
 	(cd "$TREE" && cat configure pythondeps.toml) | sha256sum
 }
-# Configure takes a list of devices from the tree alone. There it is nobody's to commit.
+# Configure takes a list of devices from the tree alone, where it is nobody's to commit. QEMU without the queue has no test device.
 devices() {
-	echo 'configs/devices/*/bench.mak' >"$(tree_git rev-parse --path-format=absolute --git-path info/exclude)" &&
-		for list in "$DEVICES"/*.mak; do cp "$list" "$TREE/configs/devices/$(basename "$list" .mak)/bench.mak" || return 1; done
+	echo 'configs/devices/*/bench.mak' >"$(tree_git rev-parse --path-format=absolute --git-path info/exclude)" || return 1
+	for list in "$DEVICES"/*.mak; do
+		copy=$TREE/configs/devices/$(basename "$list" .mak)/bench.mak
+		cp "$list" "$copy" || return 1
+		grep -q 'config ATS_TESTDEV' "$TREE/hw/misc/Kconfig" || sed -i '/^CONFIG_ATS_TESTDEV=/d' "$copy" || return 1
+	done
 }
 configure() {
 	rm -rf "$O" && mkdir "$O" && devices && cd "$O" || return 1
