@@ -61,9 +61,10 @@ kunit() { # COMMAND OPTION...
 	kunit_py "$command" --build_dir="$O" "$@"
 }
 
+# W=1 says what is wrong and compiles on: the kernel has warnings under it of its own.
 configure() {
 	# shellcheck disable=SC2046  # a list of options
-	kunit config --make_options="CC=$CC" --make_options="HOSTCC=$HOSTCC" $(kunitconfigs)
+	kunit config --make_options="CC=$CC" --make_options="HOSTCC=$HOSTCC" $(kunitconfigs) ${W:+--kconfig_add CONFIG_WERROR=n}
 }
 
 # An empty LOCALVERSION keeps the state of git out of the version, and so out of what has to be built again.
