@@ -39,23 +39,44 @@ class Case:
         return f'{max(costs):.1f}' if costs else '-'
 
 
-def read_cases(path):
-    """Return the cases of one machine's KTAP, by name."""
+def read_lines(lines):
+    """Return the cases in the lines of one machine's KTAP, by name."""
     cases = collections.defaultdict(Case)
     current = None
+    for line in lines:
+        if match := RUN.match(line):
+            current = cases[match.group(1)]
+        elif match := RESULT.match(line):
+            cases[match.group(2)].verdict = 'skip' if '# SKIP' in line else 'fail' if match.group(1) else 'pass'
+        elif line.startswith('#@ splat') and current:
+            current.splats += 1
+        elif line.startswith('#@ ') and current:
+            kind, *pairs = line[3:].split()
+            fact = dict(pair.split('=', 1) for pair in pairs if '=' in pair)
+            {'state': current.states, 'commands': current.commands}.get(kind, []).append(fact)
+    return cases
+
+
+def read_cases(path):
+    """Return the cases of one machine's KTAP, by name."""
+    with open(path, encoding='utf-8', errors='replace') as lines:
+        return read_lines(lines)
+
+
+def read_collected(path):
+    """Return all cases of a KTAP that has a suite for each machine, named machine.case."""
+    machines = collections.defaultdict(list)
+    machine = None
     with open(path, encoding='utf-8', errors='replace') as lines:
         for line in lines:
-            if match := RUN.match(line):
-                current = cases[match.group(1)]
-            elif match := RESULT.match(line):
-                cases[match.group(2)].verdict = 'skip' if '# SKIP' in line else 'fail' if match.group(1) else 'pass'
-            elif line.startswith('#@ splat') and current:
-                current.splats += 1
-            elif line.startswith('#@ ') and current:
-                kind, *pairs = line[3:].split()
-                fact = dict(pair.split('=', 1) for pair in pairs if '=' in pair)
-                {'state': current.states, 'commands': current.commands}.get(kind, []).append(fact)
-    return cases
+            if line.startswith('    # Subtest: '):
+                machine = line.split(': ', 1)[1].strip()
+            elif line.startswith('    ') and machine:
+                machines[machine].append(line[4:])
+    found = collections.defaultdict(Case)
+    for machine, said in machines.items():
+        found.update((f'{machine}.{name}', case) for name, case in read_lines(said).items())
+    return found
 
 
 def read_machines(folder):

@@ -13,7 +13,7 @@ Every file of a base is read by the same rule, whoever wrote it:
 What mutants and bisect leave of kernels that are broken or cut on purpose is no result. A file without its plan, or with
 less than it planned, is of a run that was lost.
 
-Writes RESULTS/<base>/kcidb.json, JUnit of what has none yet, and RESULTS/report.md; prints the table.
+Writes RESULTS/<base>/kcidb.json, JUnit of what has none yet, RESULTS/report.md and RESULTS/report.html; prints the table.
 """
 import collections
 import dataclasses
@@ -27,6 +27,7 @@ import xml.etree.ElementTree as ET
 
 sys.dont_write_bytecode = True
 import cases  # noqa: E402
+import page  # noqa: E402
 
 # Not KernelCI's name for anything: nothing is sent anywhere.
 ORIGIN = 'ats_series'
@@ -369,6 +370,7 @@ def main():
         return 2
     tables = list(tables_of(bases))
     (root / 'report.md').write_text('\n'.join(as_markdown(tables)) + '\n', encoding='utf-8')
+    (root / 'report.html').write_text('\n'.join(page.page(root, queues, list(bases), tables, LEGEND)) + '\n', encoding='utf-8')
     print('\n'.join(as_text(tables)))
     return 0
 

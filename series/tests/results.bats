@@ -262,3 +262,36 @@ four_suites() {
 	report
 	grep -q 'errors="0"' "$R/cut.junit.xml"
 }
+
+# bench_ktap E EATS TOLD RESULT [SPLAT]: the bad case, as a machine of the bench writes it
+bench_ktap() {
+	printf '%s\n' 'KTAP version 1' 1..1 '    # Subtest: ats' '    1..2' '    #  RUN           function.vf_off_on.iommufd_twice ...' \
+		"    #@ state step=default bdf=0 e=$1 iommu=$2" "    #@ state step=told bdf=0 not_supported=$3" ${5:+"    #@ splat $5"} \
+		"    $4 1 function.vf_off_on.iommufd_twice" '    #  RUN           function.vf_off_on.unmap_costs_of_iommufd ...' \
+		"    #@ commands mark=1 unmaps=2 total=$((4 + 4 * $2)) tlbi=2 sync=2 atc_inv=0" \
+		'    ok 2 function.vf_off_on.unmap_costs_of_iommufd' "$4 1 ats"
+}
+
+@test "report: the page shows where they part, what an unmap costs, and each scenario" {
+	four_suites
+	PAGE=$REPO/build/results/report.html
+	bench_ktap 0 1 0 'not ok' 'WARNING: <&>' >"$R/bench-unpatched.ktap"
+	bench_ktap 0 0 1 ok >"$R/bench-patched.ktap"
+	echo 'ats.function.vf_off_on.iommufd_twice | iommufd & a <VF>' >"$QUEUE/scenarios"
+	report
+	grep -q '^<section><h2>The bad case, on Linux 9.9.1' "$PAGE"
+	[ "$(grep -c '^<tr class=parts>' "$PAGE")" = 1 ]
+	grep -q '<td class="on">on</td><td>ATS may be used</td><td class="off">off</td>' "$PAGE"
+	grep -q '<td class="off">off</td><td>ATS cannot be used</td><td class="off">off</td>' "$PAGE"
+	grep -q '<b>unpatched</b>.*class="much".*4\.0<' "$PAGE"
+	grep -q '<b>patched</b>.*2\.0<' "$PAGE"
+	grep -qF '<td>iommufd &amp; a &lt;VF&gt;</td><td class="fail">fails, 1 complaint</td><td class="pass">passes</td>' "$PAGE"
+	[ "$(grep -cE '<script|<link|src=|url\(|https?:' "$PAGE")" = 0 ]
+}
+
+@test "report: the page of what has no bench says so" {
+	four_suites
+	report
+	grep -q '^<p>What was seen on no bench' "$REPO/build/results/report.html"
+	[ "$(grep -c 'The bad case' "$REPO/build/results/report.html")" = 0 ]
+}

@@ -14,6 +14,7 @@ setup() {
 	cp -r "$BATS_TEST_DIRNAME/../../Makefile" "$REPO"
 	cp "$BATS_TEST_DIRNAME"/../*.sh "$BATS_TEST_DIRNAME"/../*.py "$BATS_TEST_DIRNAME"/../packages "$REPO/series"
 	cp "$BATS_TEST_DIRNAME"/../../bench/qemu/*.sh "$REPO/bench/qemu"
+	cp "$BATS_TEST_DIRNAME"/../../bench/facts.py "$REPO/bench"
 	cat >"$QUEUE/base" <<-EOC
 		BASE_VERSION=9.9.1 BASE_PACKAGE=no-such-package BASE_ARCHIVE=linux.tar.xz BASE_SHA256=none
 		BASE_UPSTREAM=https://localhost:1/linux-9.9.1.tar.xz BASE_DATE='2020-01-01T00:00:00Z' BASE_DISK_MB=1
