@@ -38,7 +38,7 @@ bench-tree: ## the scenarios on what build/BASE/linux holds, committed or not
 	bench/bench.sh tree $(CASES)
 bench-off: ## without ats=on QEMU's machine is what it was
 	bench/off.sh
-walk: ## random walks over all that can be done to the functions, on both kernels; SEED= or STEPS= is one on build/BASE/linux
+walk: ## random walks over what can be done to the functions, on both kernels; SEED= or STEPS= is one on build/BASE/linux
 	bench/walk.sh
 selftest: ## iommufd's selftests, the DMA map stress and a VMM's decision, on the unpatched and on the patched kernel
 	bench/selftest.sh

@@ -73,7 +73,7 @@ def read_collected(path):
                 machine = line.split(': ', 1)[1].strip()
             elif line.startswith('    ') and machine:
                 machines[machine].append(line[4:])
-    found = collections.defaultdict(Case)
+    found = {}
     for machine, said in machines.items():
         found.update((f'{machine}.{name}', case) for name, case in read_lines(said).items())
     return found

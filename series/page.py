@@ -79,12 +79,16 @@ def moments(case):
     return found
 
 
+def unknown(value):
+    return f'<td class="fail">{text(value)}</td>'
+
+
 def switch(value):
-    return f'<td class="{"on" if value == "1" else "off"}">{"on" if value == "1" else "off"}</td>'
+    return {'0': '<td class="off">off</td>', '1': '<td class="on">on</td>'}.get(value) or unknown(value)
 
 
 def told(value):
-    return {None: '<td></td>', '0': '<td>ATS may be used</td>', '1': '<td>ATS cannot be used</td>'}[value]
+    return {None: '<td></td>', '0': '<td>ATS may be used</td>', '1': '<td>ATS cannot be used</td>'}.get(value) or unknown(value)
 
 
 def timeline(kernel, case):
@@ -101,7 +105,8 @@ def timeline(kernel, case):
 
 def bad_case(bases):
     for title, seen in bases:
-        if seen and all(seen[kernel][BAD_CASE].states for kernel in KERNELS) and seen['unpatched'][BAD_CASE].verdict == 'fail':
+        pair = {kernel: seen[kernel].get(BAD_CASE, facts.Case()) for kernel in KERNELS} if seen else {}
+        if pair and all(case.states for case in pair.values()) and pair['unpatched'].verdict == 'fail':
             break
     else:
         return
@@ -110,7 +115,7 @@ def bad_case(bases):
            'stream table in memory, IOMMU_GET_HW_INFO, configuration space. A row with a red edge is where they part.</p>')
     yield '<div class="pair">'
     for kernel in KERNELS:
-        yield from timeline(kernel, seen[kernel][BAD_CASE])
+        yield from timeline(kernel, pair[kernel])
     yield '</div></section>'
 
 
@@ -126,7 +131,7 @@ def costs(bases):
     found = []
     for title, seen in bases:
         for name, what in COSTS.items() if seen else ():
-            pair = [seen[kernel][name].per_unmap() for kernel in KERNELS]
+            pair = [seen[kernel].get(name, facts.Case()).per_unmap() for kernel in KERNELS]
             if '-' not in pair:
                 found.append((title, what, [float(cost) for cost in pair]))
     if not found:

@@ -136,7 +136,7 @@ base() {
 	vouch arm64
 	stage_with scenarios 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
 	vouch bench
-	once stage 'random walks, unpatched against patched' tap "$RESULTS/walk.tap" "$TOP/bench/walk.sh"
+	once stage 'random walks, unpatched against patched' tap "$RESULTS/walk.tap" env -u SEED -u STEPS "$TOP/bench/walk.sh"
 	once stage_with scenarios-x86 'the bench with VT-d, unpatched against patched' tap "$RESULTS/bench-x86.tap" "$TOP/bench/x86.sh"
 	vouch vtd
 	stage_with selftests 'selftests, unpatched against patched' tap "$RESULTS/selftest.tap" "$TOP/bench/selftest.sh"
@@ -206,6 +206,6 @@ else
 fi
 [ "${AMONG_ALL:-0}" = 1 ] || "$SERIES/report.sh" >"$LOGS/report.log" || { failed=$((failed + 1)); say "report: see $LOGS/report.log" >>"$FAILED"; }
 [ ! -s "$FAILED" ] || { say 'test: what has failed:'; sed 's/^/    /' "$FAILED"; }
-say "test: $(elapsed); results in $BUILD_DIR/results, in one table in $BUILD_DIR/results/report.md"
+say "test: $(elapsed); results in $BUILD_DIR/results, on one page in $BUILD_DIR/results/report.html"
 say "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$passed" != 0 ]

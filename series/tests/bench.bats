@@ -102,4 +102,6 @@ run_machine() { run "$BENCH/run.py" "$T/out" "$T/qemu" -M virt; }
 	SEED=0x7 BUILD_DIR=$T/build run "$BENCH/walk.sh"
 	[ "$status" = 2 ]
 	[ "$output" = 'walk: 0x7: SEED= and STEPS= are numbers of up to nine digits' ]
+	STEPS='5 6' BUILD_DIR=$T/build run "$BENCH/walk.sh"
+	[ "$status" = 2 ]
 }

@@ -289,6 +289,16 @@ bench_ktap() {
 	[ "$(grep -cE '<script|<link|src=|url\(|https?:' "$PAGE")" = 0 ]
 }
 
+@test "report: the page shows what could not be read as it is, and what did not run as not run" {
+	four_suites
+	bench_ktap -5 1 -22 'not ok' >"$R/bench-unpatched.ktap"
+	bench_ktap 0 0 1 ok >"$R/bench-patched.ktap"
+	printf '%s\n' 'ats.function.vf_off_on.iommufd_twice | a' 'ats.function.vf_on_on.unmap_costs_of_iommufd | b' >"$QUEUE/scenarios"
+	report
+	grep -q '<td class="on">on</td><td class="fail">-22</td><td class="fail">-5</td>' "$REPO/build/results/report.html"
+	grep -q '<td>b</td><td class="faint">not run</td><td class="faint">not run</td>' "$REPO/build/results/report.html"
+}
+
 @test "report: the page of what has no bench says so" {
 	four_suites
 	report
