@@ -136,7 +136,7 @@ base() {
 	vouch arm64
 	stage_with scenarios 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
 	vouch bench
-	once stage 'random walks, unpatched against patched' tap "$RESULTS/walk.tap" env -u SEED -u STEPS "$TOP/bench/walk.sh"
+	once stage_with scenarios 'random walks, unpatched against patched' tap "$RESULTS/walk.tap" env -u SEED -u STEPS "$TOP/bench/walk.sh"
 	once stage_with scenarios-x86 'the bench with VT-d, unpatched against patched' tap "$RESULTS/bench-x86.tap" "$TOP/bench/x86.sh"
 	vouch vtd
 	stage_with selftests 'selftests, unpatched against patched' tap "$RESULTS/selftest.tap" "$TOP/bench/selftest.sh"

@@ -41,14 +41,15 @@ configuration() {
 	(cd "$TREE" && cat configure pythondeps.toml) | sha256sum
 }
 # Configure takes a list of devices from the tree alone, where it is nobody's to commit. QEMU without the queue has no test device.
+in_tree() { say "$TREE/configs/devices/$(basename "$1" .mak)/bench.mak"; } # LIST
 devices() {
 	echo 'configs/devices/*/bench.mak' >"$(tree_git rev-parse --path-format=absolute --git-path info/exclude)" || return 1
 	for list in "$DEVICES"/*.mak; do
-		copy=$TREE/configs/devices/$(basename "$list" .mak)/bench.mak
-		cp "$list" "$copy" || return 1
-		grep -q 'config ATS_TESTDEV' "$TREE/hw/misc/Kconfig" || sed -i '/^CONFIG_ATS_TESTDEV=/d' "$copy" || return 1
+		cp "$list" "$(in_tree "$list")" || return 1
+		grep -q 'config ATS_TESTDEV' "$TREE/hw/misc/Kconfig" || sed -i '/^CONFIG_ATS_TESTDEV=/d' "$(in_tree "$list")" || return 1
 	done
 }
+have_devices() { for list in "$DEVICES"/*.mak; do [ -f "$(in_tree "$list")" ] || return 1; done; }
 configure() {
 	rm -rf "$O" && mkdir "$O" && devices && cd "$O" || return 1
 	# shellcheck disable=SC2086  # a list of words
@@ -64,7 +65,7 @@ roms() {
 		head -c 512 /dev/zero >"$data/$rom"
 	done
 }
-configured() { [ -f "$TREE/configs/devices/aarch64-softmmu/bench.mak" ] && configuration | cmp -s - "$O/configuration"; }
+configured() { have_devices && configuration | cmp -s - "$O/configuration"; }
 
 # All objects include a list of the names that they must not use. The queue adds one, which no object of either uses: with
 # the same list ccache has most of the second build.

@@ -10,7 +10,7 @@ setup() {
 	QEMU=$BATS_TEST_TMPDIR/qemu BIN=$BATS_TEST_TMPDIR/bin
 	TREE=$REPO/build/qemu-8.8/qemu QUEUE=$REPO/bench/qemu/8.8 RESULTS=$REPO/build/results/qemu-8.8
 	export PROJECT=qemu QEMU_BASE=8.8 QEMU_TREE=$QEMU
-	mkdir -p "$BIN" "$QUEUE" "$QEMU/hw/misc" "$QEMU/tests/qtest" "$QEMU/pc-bios"
+	mkdir -p "$BIN" "$QUEUE" "$QEMU/hw/misc" "$QEMU/tests/qtest" "$QEMU/pc-bios" "$QEMU/configs/devices/a-softmmu" "$REPO/bench/qemu/devices"
 	PATH=$BIN:$PATH
 	cat >"$QUEUE/base" <<-EOC
 		BASE_VERSION=8.8.1 BASE_PACKAGE=src:qemu BASE_ARCHIVE='qemu_8.8.*.orig.tar.xz' BASE_SHA256=none
@@ -21,7 +21,8 @@ setup() {
 	seq -f 'line %g' 60 >"$QEMU/hw/misc/dev.c"
 	printf "fds = [\n    'edk2-a-code.fd',\n    'edk2-b-vars.fd',\n]\nblobs = [\n  'efi-x.rom',\n  'bios.bin',\n]\n" >"$QEMU/pc-bios/meson.build"
 	echo packed >"$QEMU/pc-bios/edk2-b-vars.fd.bz2"
-	touch "$QEMU/pythondeps.toml"
+	touch "$QEMU/pythondeps.toml" "$QEMU/hw/misc/Kconfig" "$QEMU/configs/devices/a-softmmu/default.mak"
+	printf 'CONFIG_%s=y\n' BOARD ATS_TESTDEV >"$REPO/bench/qemu/devices/a-softmmu.mak"
 	# A test: its cases are in its first line, a case fails where QEMU lacks a line of that name.
 	for test in qos-test device-introspect-test qom-test cxl-test; do a_test "$test" qom/virt-1 virt/generic-pcihost/x; done
 	cat >"$QEMU/configure" <<-'EOC'
@@ -251,6 +252,9 @@ old_meson() { # pretend that the system has this one
 	[ "$rc" = 0 ]
 	has "^qemu: QEMU 8.8.1 in $O, "
 	grep -q 'target-list=aarch64-softmmu' "$O/configured"
+	# This one has no such device, and the list is not the queue's.
+	[ "$(cat "$TREE/configs/devices/a-softmmu/bench.mak")" = CONFIG_BOARD=y ]
+	[ -z "$(git -C "$TREE" status --porcelain)" ]
 	not grep -q werror "$O/config-meson.cross"
 	[ "$(ls "$O/qemu-bundle/usr/local/share/qemu")" = efi-x.rom ]
 	before=$(date -r "$O/qemu-system-aarch64" +%s.%N)

@@ -26,7 +26,7 @@ setup_stages() {
 	chmod +x "$bin"/*
 	PATH=$bin:$PATH
 	for script in lint x86 htmldocs; do stand_in series/$script.sh "\$BASE/$script.tap"; done
-	for script in bench off; do stand_in bench/$script.sh "\$BASE/$script.tap"; done
+	for script in bench off walk; do stand_in bench/$script.sh "\$BASE/$script.tap"; done
 	stand_in series/deb.sh "\$BASE/deb-tree.tap"
 	stand_in bench/qemu/qtest.sh qemu-10.2/qtest.tap
 	stand_in series/mutants.sh qemu-10.2/mutants.tap
@@ -41,7 +41,7 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 @test "test: one base: its stages; a list that it does not have is named, and counted as skipped" {
 	setup_stages
 	BASE=7.2 run_test
-	[ "$(last)" = '5 passed, 0 failed, 8 skipped' ]
+	[ "$(last)" = '6 passed, 0 failed, 8 skipped' ]
 	grep -q 'KUnit, UML: skipped: series/7.2 has no situations' "$BATS_TEST_TMPDIR/out"
 }
 
@@ -50,7 +50,7 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 	run_test
 	grep -q '^=== Linux 9.9$' "$BATS_TEST_TMPDIR/out"
 	own=$(sed -n 's/.*=== the bench, without ats=on: .* so far \([0-9]*\) passed.*/\1/p' "$BATS_TEST_TMPDIR/out")
-	[ "$(last)" = "$((own + 5 + 1)) passed, 0 failed, $((8 + 13)) skipped" ]
+	[ "$(last)" = "$((own + 6 + 1)) passed, 0 failed, $((8 + 14)) skipped" ]
 }
 
 @test "test: a base whose source cannot be had is skipped by name; the default one is not" {
@@ -64,21 +64,21 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 	grep -q '^=== Linux 9.9: skipped: its source cannot be had$' "$BATS_TEST_TMPDIR/out"
 	last | grep -q ' 0 failed, 9 skipped$'
 	not env GONE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
-	last | grep -q ' 1 failed, 13 skipped$'
+	last | grep -q ' 1 failed, 14 skipped$'
 }
 
 @test "test: a failed case, a stage that dies, and one where nothing ran" {
 	setup_stages
 	not env BASE=7.2 SAYS='ok 1 - a\nnot ok 2 - b\n' "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
-	[ "$(last)" = '5 passed, 5 failed, 8 skipped' ]
-	[ "$(grep -c '^    .*: b$' "$BATS_TEST_TMPDIR/out")" = 5 ]
+	[ "$(last)" = '6 passed, 6 failed, 8 skipped' ]
+	[ "$(grep -c '^    .*: b$' "$BATS_TEST_TMPDIR/out")" = 6 ]
 	printf '#!/bin/sh\nexit 3\n' >"$REPO/bench/bench.sh"
 	not env BASE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
-	[ "$(last)" = '4 passed, 1 failed, 8 skipped' ]
+	[ "$(last)" = '5 passed, 1 failed, 8 skipped' ]
 	grep -q '^    the bench, unpatched against patched: exit code 3$' "$BATS_TEST_TMPDIR/out"
 	printf '#!/bin/sh\nexit 0\n' >"$REPO/bench/bench.sh"
 	not env BASE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
-	[ "$(last)" = '4 passed, 1 failed, 8 skipped' ]
+	[ "$(last)" = '5 passed, 1 failed, 8 skipped' ]
 	not "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
 	last | grep -q ' 1 failed, '
 	grep -q '^    Linux 7.2: the bench, unpatched against patched: exit code 3$' "$BATS_TEST_TMPDIR/out"
