@@ -15,6 +15,9 @@ fake_machine() {
 		    if os.path.exists('log'): return open('log').read()
 		    ten = 'ok' if 'line ten' in open('drivers/pci/ats.c').read() else 'not ok'
 		    return f'KTAP version 1\n1..1\n    1..2\n    {ten} 1 ten\n    ok 2 other\n{ten} 1 pci_ats\narm-smmu-v3 oas\n'
+		old = os.path.exists('old')
+		if '--help' in sys.argv: sys.exit(print('--json' if old else '--json --junit'))
+		if old and option('--junit'): sys.exit('kunit.py: error: unrecognized arguments: --junit')
 		if sys.argv[1] == 'exec':
 		    text = log()
 		    open(option('--build_dir') + '/test.log', 'w').write(text)
@@ -45,6 +48,14 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	[ "$rc" = 0 ]
 	has '2 passed, 0 failed, 0 skipped'
 	[ -s "$REPO/build/results/9.9/kunit-um.ktap" ] || [ -s "$REPO/build/results/9.9/kunit-arm64-pci_ats.ktap" ]
+}
+
+@test "kunit: an older kunit.py, which writes no JUnit" {
+	fake_machine
+	touch "$TREE/old"
+	kunit
+	[ "$rc" = 0 ]
+	has '2 passed, 0 failed, 0 skipped'
 }
 
 @test "kunit: a failed case" {
