@@ -116,22 +116,22 @@ splat() {
 	grep -v '^ *#' "$1" | grep -m 1 -E 'WARNING: |BUG: |INFO: (task|rcu|possible)|Oops|Kernel panic|Unable to handle|UBSAN:|possible (circular|recursive) locking'
 }
 
-count() { "$SERIES/cases.py" "$RESULTS/$NAME.json" | grep -c "^$1" || :; }
+count() { say "$cases" | grep -c "^$1" || :; }
 
 verdict() {
 	if grep -q '^1\.\.0$' "$RESULTS/$NAME.ktap"; then
 		printf '%s: %s: nothing ran: this kernel has no suite%s\n' "$ME" "$KIND" "${FILTER:+ called $FILTER}" >&2
 		return 3
 	fi
-	ran=$("$SERIES/cases.py" "$RESULTS/$NAME.json" 2>/dev/null | wc -l)
-	if [ "$ran" = 0 ] || ! all_there "$RESULTS/$NAME.ktap"; then
+	cases=$("$SERIES/cases.py" "$RESULTS/$NAME.json" 2>/dev/null || :)
+	if [ -z "$cases" ] || ! all_there "$RESULTS/$NAME.ktap"; then
 		printf '%s: %s: lost: no final result; the last line was: %s (log %s)\n' "$ME" "$KIND" "$(tail -n 1 "$RESULTS/$NAME.log")" "$RESULTS/$NAME.log" >&2
 		return 3
 	fi
 	failed=$(($(count FAIL) + $(count ERROR)))
 	say "$ME: $NAME: $(count PASS) passed, $failed failed, $(count SKIP) skipped, $(elapsed); results in $RESULTS/$NAME.*"
 	if [ "$failed" != 0 ]; then
-		[ "$LABEL" = unpatched ] || "$SERIES/cases.py" "$RESULTS/$NAME.json" | sed -n "s/^\(FAIL\|ERROR\) /$ME: failed: /p"
+		[ "$LABEL" = unpatched ] || say "$cases" | sed -n "s/^\(FAIL\|ERROR\) /$ME: failed: /p"
 		return 1
 	fi
 	[ "$LABEL" != unpatched ] || return 0

@@ -3,7 +3,7 @@
 # Everything there is to check, each case counted. The last line is the verdict.
 #   test.sh            what belongs to no kernel, then every base. One whose source cannot be had is skipped, the default not.
 #   BASE=7.3 test.sh   that base
-#   test.sh BASE...    these, one after the other, as a part of the first
+#   test.sh PART...    these, one after the other, beside the first: front-door, or a base
 set -eu
 ONLY=${BASE:-}
 . "$(dirname -- "$0")/lib.sh"
@@ -12,7 +12,7 @@ load_pin
 QEMU_RESULTS=$BUILD_DIR/results/qemu-10.2
 FAILED=$RESULTS/failed TIMES=$LOGS/times
 [ -n "$ONLY" ] || FAILED=$BUILD_DIR/results/failed TIMES=$LOGS/times-of-all
-passed=0 failed=0 skipped=0 last=none PASSED=''
+passed=0 failed=0 skipped=0 last=none beside='' PASSED=''
 export PASSED
 
 # stage TITLE COUNT FILE COMMAND...: COUNT says how to read FILE: as tap, as the json of kunit.py, or as the verdict of a
@@ -27,7 +27,7 @@ stage() {
 	times >"$TIMES.after"
 	tally "$title" "$count" "$file" "$rc"
 	cpu=" $(spent) s of CPU,"
-	[ "$count" != verdict ] || cpu='' # others may have ended meanwhile, and would be in it
+	[ -z "$beside" ] || cpu='' # that may have ended meanwhile, and would be in it
 	say "=== $title: $(($(date +%s) - begun)) s,$cpu so far $passed passed, $failed failed, $skipped skipped"
 }
 # Beside other work only this says what a stage costs. Of what times prints, the second line is that of the commands.
@@ -88,13 +88,13 @@ run_bats() {
 }
 meter_bats() { printf '%s tests, ' "$(grep -cE '^(not )?ok ' "$RESULTS/front-door.tap")"; }
 
-# What concerns no kernel, or is the same for all.
-common() {
-	stage 'the front door itself' tap "$RESULTS/front-door.tap" run_bats
+front_door() { stage 'bats' tap "$RESULTS/front-door.tap" run_bats; }
+
+# Before any guest: a mutant of QEMU is where the bases look for QEMU.
+qemu() {
 	stage 'QEMU: tests of what the bench adds, and its own' tap "$QEMU_RESULTS/qtest.tap" env QUIET=1 "$TOP/bench/qemu/qtest.sh"
 	vouch qtest
 	stage 'mutants of QEMU' tap "$QEMU_RESULTS/mutants.tap" env PROJECT=qemu "$SERIES/mutants.sh"
-	stage 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
 }
 
 # What bases that run beside each other would all build in one place. One that fails here fails where it is needed.
@@ -136,6 +136,7 @@ base() {
 	vouch arm64
 	stage_with scenarios 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
 	vouch bench
+	once stage_with scenarios 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
 	once stage_with scenarios 'random walks, unpatched against patched' tap "$RESULTS/walk.tap" env -u SEED -u STEPS "$TOP/bench/walk.sh"
 	once stage_with scenarios-x86 'the bench with VT-d, unpatched against patched' tap "$RESULTS/bench-x86.tap" "$TOP/bench/x86.sh"
 	vouch vtd
@@ -147,43 +148,57 @@ base() {
 	stage_with mutants 'mutants' tap "$RESULTS/mutants.tap" "$SERIES/mutants.sh"
 }
 
-# The default base is where everything is; the others, of which less is left, run beside it, and fill the time in which it
-# links, or waits for a guest. What they print comes after it.
-every_base() {
-	others='' beside=''
-	for each in $(bases); do
+# beside PART...: these in the background. More compilers than cores are in each other's way, and cost a quarter more: these get what
+# the rest leaves, but enough for a guest not to be taken for lost. What they print comes when the rest has ended.
+beside() {
+	[ $# != 0 ] || return 0
+	say "=== $*: beside the rest, log $LOGS/beside.log"
+	for each; do
+		make_dir "$BUILD_DIR/results/$each"
 		rm -f "$BUILD_DIR/results/$each/verdict" "$BUILD_DIR/results/$each/failed"
-		[ "$each" = "$DEFAULT_BASE" ] || others="$others $each"
 	done
-	if [ -n "$others" ]; then
-		say "=== Linux$others: beside Linux $DEFAULT_BASE, log $LOGS/others.log"
-		# shellcheck disable=SC2086  # a list of names
-		setsid "$0" $others >"$LOGS/others.log" 2>&1 &
-		beside=$!
-		trap 'kill -TERM -- "-$beside" 2>/dev/null || :' EXIT
-		trap 'exit 130' INT
-		trap 'exit 143' TERM HUP
-	fi
-	stage "Linux $DEFAULT_BASE" verdict "$RESULTS/verdict" one "$DEFAULT_BASE"
-	[ -n "$others" ] || return 0
-	tail -n +1 -f --pid="$beside" "$LOGS/others.log"
+	SILENCE=300 TIMEOUT=300 setsid nice "$0" "$@" >"$LOGS/beside.log" 2>&1 &
+	beside=$!
+	trap 'kill -TERM -- "-$beside" 2>/dev/null || :' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+join() { # PART...
+	[ $# != 0 ] || return 0
+	tail -n +1 -f --pid="$beside" "$LOGS/beside.log"
 	wait "$beside" || :
-	for each in $others; do
+	for each; do
 		verdict=$BUILD_DIR/results/$each/verdict rc=0
 		[ -f "$verdict" ] || rc=3
-		tally "Linux $each" verdict "$verdict" "$rc"
+		tally "$(title "$each")" verdict "$verdict" "$rc"
 	done
+}
+# Where each session has a share of its own, nice is only among its own commands.
+yield() { { nice >/proc/self/autogroup; } 2>/dev/null || :; }
+title() { case $1 in front-door) say 'the front door' ;; *) say "Linux $1" ;; esac; } # PART
+
+part() { # PART
+	case $1 in
+	front-door)
+		FAILED=$BUILD_DIR/results/front-door/failed
+		front_door
+		say "$passed $failed $skipped" >"${FAILED%/*}/verdict"
+		[ "$failed" = 0 ]
+		;;
+	*) one "$1" ;;
+	esac
 }
 one() { env BASE="$1" AMONG_ALL=1 "$0"; } # BASE
 
 if [ $# != 0 ]; then
 	rc=0
+	yield
 	for each; do
 		begun=$(date +%s)
-		if source_of "$each"; then
-			say "=== Linux $each"
-			one "$each" || rc=1
-			say "=== Linux $each: $(($(date +%s) - begun)) s"
+		if [ "$each" = front-door ] || source_of "$each"; then
+			say "=== $(title "$each")"
+			part "$each" || rc=1
+			say "=== $(title "$each"): $(($(date +%s) - begun)) s"
 		else
 			skip "Linux $each" 'its source cannot be had'
 			make_dir "$BUILD_DIR/results/$each"
@@ -200,9 +215,18 @@ if [ -n "$ONLY" ]; then
 	base
 	say "$passed $failed $skipped" >"$RESULTS/verdict"
 else
-	common
+	# The default base is where everything is; the others, of which less is left, fill the time in which it links, or waits.
+	others=$(bases | grep -vxF "$DEFAULT_BASE" || :)
+	beside front-door
+	qemu
 	shared
-	every_base
+	join front-door
+	# shellcheck disable=SC2086  # a list of names
+	beside $others
+	rm -f "$RESULTS/verdict" "$RESULTS/failed"
+	stage "Linux $DEFAULT_BASE" verdict "$RESULTS/verdict" one "$DEFAULT_BASE"
+	# shellcheck disable=SC2086
+	join $others
 fi
 [ "${AMONG_ALL:-0}" = 1 ] || "$SERIES/report.sh" >"$LOGS/report.log" || { failed=$((failed + 1)); say "report: see $LOGS/report.log" >>"$FAILED"; }
 [ ! -s "$FAILED" ] || { say 'test: what has failed:'; sed 's/^/    /' "$FAILED"; }

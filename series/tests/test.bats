@@ -41,7 +41,7 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 @test "test: one base: its stages; a list that it does not have is named, and counted as skipped" {
 	setup_stages
 	BASE=7.2 run_test
-	[ "$(last)" = '6 passed, 0 failed, 8 skipped' ]
+	[ "$(last)" = '7 passed, 0 failed, 8 skipped' ]
 	grep -q 'KUnit, UML: skipped: series/7.2 has no situations' "$BATS_TEST_TMPDIR/out"
 }
 
@@ -49,8 +49,10 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 	setup_stages
 	run_test
 	grep -q '^=== Linux 9.9$' "$BATS_TEST_TMPDIR/out"
-	own=$(sed -n 's/.*=== the bench, without ats=on: .* so far \([0-9]*\) passed.*/\1/p' "$BATS_TEST_TMPDIR/out")
-	[ "$(last)" = "$((own + 6 + 1)) passed, 0 failed, $((8 + 14)) skipped" ]
+	[ "$(last)" = "$((1 + 2 + 7 + 1)) passed, 0 failed, $((8 + 15)) skipped" ]
+	front_door=$(grep -n '^=== the front door: [0-9]* s$' "$BATS_TEST_TMPDIR/out" | cut -d : -f 1)
+	[ "$front_door" -gt "$(grep -n '^=== mutants of QEMU: ' "$BATS_TEST_TMPDIR/out" | cut -d : -f 1)" ]
+	[ "$front_door" -lt "$(grep -n '^=== Linux 7.2$' "$BATS_TEST_TMPDIR/out" | cut -d : -f 1)" ]
 }
 
 @test "test: a base whose source cannot be had is skipped by name; the default one is not" {
@@ -64,24 +66,35 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 	grep -q '^=== Linux 9.9: skipped: its source cannot be had$' "$BATS_TEST_TMPDIR/out"
 	last | grep -q ' 0 failed, 9 skipped$'
 	not env GONE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
-	last | grep -q ' 1 failed, 14 skipped$'
+	last | grep -q ' 1 failed, 15 skipped$'
 }
 
 @test "test: a failed case, a stage that dies, and one where nothing ran" {
 	setup_stages
 	not env BASE=7.2 SAYS='ok 1 - a\nnot ok 2 - b\n' "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
-	[ "$(last)" = '6 passed, 6 failed, 8 skipped' ]
-	[ "$(grep -c '^    .*: b$' "$BATS_TEST_TMPDIR/out")" = 6 ]
+	[ "$(last)" = '7 passed, 7 failed, 8 skipped' ]
+	[ "$(grep -c '^    .*: b$' "$BATS_TEST_TMPDIR/out")" = 7 ]
 	printf '#!/bin/sh\nexit 3\n' >"$REPO/bench/bench.sh"
 	not env BASE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
-	[ "$(last)" = '5 passed, 1 failed, 8 skipped' ]
+	[ "$(last)" = '6 passed, 1 failed, 8 skipped' ]
 	grep -q '^    the bench, unpatched against patched: exit code 3$' "$BATS_TEST_TMPDIR/out"
 	printf '#!/bin/sh\nexit 0\n' >"$REPO/bench/bench.sh"
 	not env BASE=7.2 "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
-	[ "$(last)" = '5 passed, 1 failed, 8 skipped' ]
+	[ "$(last)" = '6 passed, 1 failed, 8 skipped' ]
 	not "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
 	last | grep -q ' 1 failed, '
 	grep -q '^    Linux 7.2: the bench, unpatched against patched: exit code 3$' "$BATS_TEST_TMPDIR/out"
+}
+
+@test "test: a case of the front door that fails, and a front door that is killed" {
+	setup_stages
+	for how in 'echo "not ok 1 x"' 'kill -KILL $PPID'; do
+		printf '#!/bin/sh\n%s\nexit 1\n' "$how" >"$bin/bats"
+		not "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1
+		last | grep -q ' 1 failed, '
+		grep '^    the front door: ' "$BATS_TEST_TMPDIR/out" >>"$BATS_TEST_TMPDIR/told"
+	done
+	[ "$(cat "$BATS_TEST_TMPDIR/told")" = "$(printf '    the front door: %s\n' 'bats: x' 'exit code 3')" ]
 }
 
 @test "test: the other bases: a failed case is told with its base, and one that is killed is a failure" {
