@@ -140,6 +140,7 @@ uint8_t pattern(uint8_t seed, uint32_t i);
 
 int log_open(void);
 int log_scan(int log);
+int log_scan_but(int log, const char *const known[], int *seen);
 
 /* ---- port.c */
 

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Each allocation on a function's way fails once, one after the other: the n-th that the operation makes, for n from 1 to as many as
+ * there are. After each, ATS is what the function's place and attachment make it, whether the operation has failed or has done
+ * without, and the function is as good as new when it is back in the kernel's hands.
+ *
+ * Only what the process itself allocates can fail: a function is added by its PF or by a rescan, as a plugged one is found by a thread.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/iommufd.h>
+
+#include "steps.h"
+
+/* More than any operation makes: a loop that comes here does not end. */
+#define MOST 3000
+
+FIXTURE(fail_nth) {
+	struct bench b;
+	int nth;
+};
+
+FIXTURE_VARIANT(fail_nth) {
+	unsigned int slot, vf;
+};
+
+FIXTURE_VARIANT_ADD(fail_nth, vf_off_on) { .slot = 3, .vf = 1 };
+FIXTURE_VARIANT_ADD(fail_nth, vf_on_on) { .slot = 5, .vf = 1 };
+FIXTURE_VARIANT_ADD(fail_nth, plain_on) { .slot = 6 };
+
+static int set_failures(const char *file, const char *value)
+{
+	int ret = sysfs_write(value, "/sys/kernel/debug/failslab/%s", file);
+
+	return ret ? ret : sysfs_write(value, "/sys/kernel/debug/fail_page_alloc/%s", file);
+}
+
+/* The text of @name: from its symbol to the next. */
+static int text_of(const char *name, char *start, char *end, size_t size)
+{
+	char symbol[128], address[32];
+	FILE *symbols = fopen("/proc/kallsyms", "re");
+	int ret = -ENOENT;
+
+	if (!symbols)
+		return -errno;
+	while (ret && fscanf(symbols, "%31s %*c %127s%*[^\n]", address, symbol) == 2) {
+		if (strcmp(symbol, name))
+			continue;
+		snprintf(start, size, "0x%s", address);
+		while (ret && fscanf(symbols, "%31s %*c %127s%*[^\n]", address, symbol) == 2) {
+			snprintf(end, size, "0x%s", address);
+			ret = strcmp(start, end) ? 0 : -ENOENT;
+		}
+	}
+	fclose(symbols);
+	return ret;
+}
+
+/* Any allocation that @within calls for may fail, all if it is NULL, and that alone is not said in the log. */
+static int setup_failures(const char *within)
+{
+	char start[40] = "0", end[40] = "0xffffffffffffffff";
+	int ret = within ? text_of(within, start, end, sizeof(start)) : 0;
+
+	if (!ret)
+		ret = set_failures("require-start", start);
+	if (!ret)
+		ret = set_failures("require-end", end);
+	if (!ret)
+		ret = set_failures("ignore-gfp-wait", "N");
+	if (!ret)
+		ret = set_failures("verbose", "0");
+	return ret ? ret : sysfs_write("0", "/sys/kernel/debug/fail_page_alloc/min-order");
+}
+
+FIXTURE_SETUP(fail_nth)
+{
+	ASSERT_EQ(0, setup_failures(NULL));
+	self->nth = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->nth);
+	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+}
+
+FIXTURE_TEARDOWN(fail_nth)
+{
+	close(self->nth);
+	bench_end(_metadata, &self->b);
+}
+
+static int fail(int nth, unsigned int n)
+{
+	char value[16];
+	int size = snprintf(value, sizeof(value), "%u", n);
+
+	return pwrite(nth, value, size, 0) == size ? 0 : -errno;
+}
+
+/* Is it still to come? Then nothing has failed. What was to fail when it was asked for was none of the operation's. */
+static bool still_to_come(int nth)
+{
+	char value[16] = "";
+	ssize_t size = pread(nth, value, sizeof(value) - 1, 0);
+
+	return size < 0 || atoi(value);
+}
+
+/**
+ * struct operation - what fails
+ * @prepare: brings the function to where it begins
+ * @take: the operation
+ * @before: what the function is attached to when it begins, and stays attached to when it fails
+ * @after: and when it succeeds
+ */
+struct operation {
+	int (*prepare)(struct bench *b);
+	int (*take)(struct bench *b);
+	enum attachment before, after;
+};
+
+/* How often an operation has allocated something, and how often it was refused for it. */
+struct failures {
+	unsigned int allocations, refused;
+};
+
+static struct failures fail_each(struct __test_metadata *_metadata, struct bench *b, int nth, const struct operation *operation)
+{
+	unsigned int n, refused = 0;
+	bool over = false;
+	int ret;
+
+	for (n = 1; !over && n < MOST; n++) {
+		ASSERT_EQ(0, operation->prepare(b));
+		check(_metadata, &b->f, &b->v, "before", operation->before);
+		ASSERT_EQ(0, fail(nth, n));
+		ret = operation->take(b);
+		over = still_to_come(nth);
+		ASSERT_EQ(0, fail(nth, 0));
+		if (over)
+			EXPECT_EQ(0, ret);
+		refused += !!ret;
+		check(_metadata, &b->f, &b->v, ret ? "refused" : "done", ret ? operation->before : operation->after);
+		vfio_close(&b->v);
+		check(_metadata, &b->f, NULL, "released", TRANSLATED);
+		ASSERT_TRUE(__test_passed(_metadata)) {
+			TH_LOG("%s: the %u-th allocation failed, and the operation returned %d", b->f.bdf, n, ret);
+		}
+	}
+	ASSERT_GT(MOST, n);
+	printf("#@ failures allocations=%u refused=%u\n", n - 2, refused);
+	return (struct failures){ n - 2, refused };
+}
+
+static int nothing(struct bench *b)
+{
+	(void)b;
+	return 0;
+}
+
+static int claim(struct bench *b)
+{
+	return vfio_claim(&b->v, &b->f);
+}
+
+static int attach_type1(struct bench *b)
+{
+	return vfio_set_iommu(&b->v);
+}
+
+static int claim_cdev(struct bench *b)
+{
+	int ret = iommufd_claim(&b->v, &b->f, NULL);
+
+	return ret ? ret : vfio_map(&b->v, b->memory, IOVA, BUFFER);
+}
+
+/* Started, so that attaching it again is nothing but that. */
+static int attached(struct bench *b)
+{
+	int ret = claim_cdev(b);
+
+	return ret ? ret : iommufd_attach(&b->v, b->v.ioas);
+}
+
+static int detached(struct bench *b)
+{
+	int ret = attached(b);
+
+	return ret ? ret : iommufd_detach(&b->v);
+}
+
+/* Attached, and there is another IOAS to go to. */
+static int attached_elsewhere(struct bench *b)
+{
+	struct iommu_ioas_alloc alloc = { .size = sizeof(alloc) };
+	int ret = attached(b);
+
+	if (!ret && ioctl(b->v.iommufd, IOMMU_IOAS_ALLOC, &alloc))
+		ret = -errno;
+	if (ret)
+		return ret;
+	b->v.ioas = alloc.out_ioas_id;
+	return vfio_map(&b->v, b->memory, IOVA, BUFFER);
+}
+
+static int attach_ioas(struct bench *b)
+{
+	return iommufd_attach(&b->v, b->v.ioas);
+}
+
+static int detach(struct bench *b)
+{
+	return iommufd_detach(&b->v);
+}
+
+TEST_F(fail_nth, claim)
+{
+	static const struct operation operation = { nothing, claim, TRANSLATED, BLOCKED };
+
+	EXPECT_LT(0, fail_each(_metadata, &self->b, self->nth, &operation).refused);
+}
+
+TEST_F(fail_nth, attach_type1)
+{
+	static const struct operation operation = { claim, attach_type1, BLOCKED, TRANSLATED };
+
+	EXPECT_LT(0, fail_each(_metadata, &self->b, self->nth, &operation).refused);
+}
+
+TEST_F(fail_nth, attach_ioas)
+{
+	static const struct operation operation = { detached, attach_ioas, BLOCKED, TRANSLATED };
+
+	EXPECT_LT(0, fail_each(_metadata, &self->b, self->nth, &operation).refused);
+}
+
+TEST_F(fail_nth, replace_ioas)
+{
+	static const struct operation operation = { attached_elsewhere, attach_ioas, TRANSLATED, TRANSLATED };
+
+	EXPECT_LT(0, fail_each(_metadata, &self->b, self->nth, &operation).refused);
+}
+
+#ifdef IOMMU_VIOMMU_ALLOC
+static int attach_nested(struct bench *b)
+{
+	uint32_t viommu = 0;
+
+	return nested_attach(&b->v, true, &viommu);
+}
+
+/* The guest's SMMU, its Stream ID, its STE, and the function attached to it. */
+TEST_F(fail_nth, attach_nested)
+{
+	static const struct operation operation = { attached, attach_nested, TRANSLATED, TRANSLATED };
+
+	EXPECT_LT(0, fail_each(_metadata, &self->b, self->nth, &operation).refused);
+}
+#endif
+
+/* What nobody can refuse must not need memory. */
+TEST_F(fail_nth, detach)
+{
+	static const struct operation operation = { attached, detach, TRANSLATED, BLOCKED };
+
+	EXPECT_EQ(0, fail_each(_metadata, &self->b, self->nth, &operation).allocations);
+}
+
+/*
+ * Where the IOMMU core cannot tell anybody that it has no memory to attach a function, it warns, and goes on as if it had: the
+ * driver warns in its turn when it is to leave a domain that it never came to. That is theirs; but nothing else may be wrong, and
+ * ATS has to be off everywhere.
+ */
+static int not_attached(struct __test_metadata *_metadata, const struct bench *b, const char *by)
+{
+	const char *const known[] = { by, "arm_smmu_invs_unref+", NULL };
+	int seen;
+
+	EXPECT_EQ(0, log_scan_but(b->log, known, &seen));
+	return seen;
+}
+
+/* The core blocks a function while it is reset, and then attaches it again. */
+TEST_F(fail_nth, reset)
+{
+	struct bench *b = &self->b;
+	unsigned int n, parked = 0;
+	bool over = false;
+
+	for (n = 1; !over && n < MOST; n++) {
+		int blocked;
+
+		ASSERT_EQ(0, attached(b));
+		check(_metadata, &b->f, &b->v, "before", TRANSLATED);
+		ASSERT_EQ(0, fail(self->nth, n));
+		EXPECT_EQ(0, vfio_reset(&b->v));
+		over = still_to_come(self->nth);
+		ASSERT_EQ(0, fail(self->nth, 0));
+		blocked = not_attached(_metadata, b, "pci_dev_reset_iommu_done+");
+		EXPECT_GE(!over, blocked);
+		check(_metadata, &b->f, &b->v, blocked ? "parked" : "done", blocked ? BLOCKED : TRANSLATED);
+		vfio_close(&b->v);
+		check(_metadata, &b->f, NULL, "released", TRANSLATED);
+		EXPECT_GE(blocked, not_attached(_metadata, b, "pci_dev_reset_iommu_done+"));
+		parked += blocked;
+		ASSERT_TRUE(__test_passed(_metadata)) {
+			TH_LOG("%s: the %u-th allocation failed", b->f.bdf, n);
+		}
+	}
+	ASSERT_GT(MOST, n);
+	printf("#@ failures allocations=%u parked=%u\n", n - 2, parked);
+}
+
+/* ---- a function that is added: by its PF, or by a rescan */
+
+FIXTURE(fail_nth_added) {
+	struct bench b;
+	struct function pf;
+	int nth;
+};
+
+FIXTURE_VARIANT(fail_nth_added) {
+	unsigned int slot, vf;
+};
+
+FIXTURE_VARIANT_ADD(fail_nth_added, vf_off_on) { .slot = 3, .vf = 1 };
+FIXTURE_VARIANT_ADD(fail_nth_added, vf_on_on) { .slot = 5, .vf = 1 };
+FIXTURE_VARIANT_ADD(fail_nth_added, plain_on) { .slot = 6 };
+
+FIXTURE_SETUP(fail_nth_added)
+{
+	/* Elsewhere it is not ATS that is in the way: the PCI core does not survive a function that device_add() refuses. */
+	ASSERT_EQ(0, setup_failures("iommu_probe_device"));
+	self->nth = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->nth);
+	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	ASSERT_EQ(0, function_find(&self->pf, variant->slot, 0));
+}
+
+FIXTURE_TEARDOWN(fail_nth_added)
+{
+	close(self->nth);
+	bench_end(_metadata, &self->b);
+}
+
+static int set_numvfs(const struct function *pf, const char *count)
+{
+	return sysfs_write(count, "/sys/bus/pci/devices/%s/sriov_numvfs", pf->bdf);
+}
+
+static int add(const struct function *f, const struct function *pf)
+{
+	return f->vf ? set_numvfs(pf, "1") : sysfs_write("1", "/sys/bus/pci/rescan");
+}
+
+/* What is only half there has to go, too. */
+static int take_away(const struct function *f, const struct function *pf)
+{
+	if (f->vf)
+		return set_numvfs(pf, "0");
+	if (!sysfs_there("/sys/bus/pci/devices/%s", f->bdf))
+		return 0;
+	return sysfs_write("1", "/sys/bus/pci/devices/%s/remove", f->bdf);
+}
+
+/* Without a group the IOMMU's driver has refused it: then nobody may have switched ATS on. */
+static void check_added(struct __test_metadata *_metadata, const struct function *f)
+{
+	struct function found;
+
+	if (function_find(&found, f->slot, f->vf)) {
+		EXPECT_EQ(0, iommu_ats(f->sid));
+	} else if (function_group(&found) < 0) {
+		EXPECT_EQ(0, function_e(&found));
+		EXPECT_EQ(0, iommu_ats(found.sid));
+	} else {
+		check(_metadata, &found, NULL, "added", TRANSLATED);
+	}
+}
+
+TEST_F_TIMEOUT(fail_nth_added, add, 300)
+{
+	struct bench *b = &self->b;
+	unsigned int n, missing = 0;
+	bool over = false;
+
+	for (n = 1; !over && n < MOST; n++) {
+		ASSERT_EQ(0, take_away(&b->f, &self->pf));
+		ASSERT_EQ(0, fail(self->nth, n));
+		add(&b->f, &self->pf);
+		over = still_to_come(self->nth);
+		ASSERT_EQ(0, fail(self->nth, 0));
+		EXPECT_GE(function_group(&b->f) < 0 ? 2 : 0, not_attached(_metadata, b, "iommu_setup_default_domain+"));
+		missing += function_group(&b->f) < 0;
+		check_added(_metadata, &b->f);
+		ASSERT_TRUE(__test_passed(_metadata)) {
+			TH_LOG("%s: the %u-th allocation failed", b->f.bdf, n);
+		}
+	}
+	ASSERT_GT(MOST, n);
+	printf("#@ failures allocations=%u missing=%u\n", n - 2, missing);
+	/* One that nothing was allocated for, or that never failed, shows nothing. */
+	EXPECT_LT(0, missing);
+
+	/* And then it is as good as any. */
+	ASSERT_EQ(0, function_find(&b->f, variant->slot, variant->vf));
+	ASSERT_EQ(0, function_bind(&b->f, "vfio-pci"));
+	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
+	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
+	check(_metadata, &b->f, &b->v, "attached", TRANSLATED);
+	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
+}
+
+TEST_HARNESS_MAIN
