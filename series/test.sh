@@ -97,8 +97,9 @@ qemu() {
 	stage 'mutants of QEMU' tap "$QEMU_RESULTS/mutants.tap" env PROJECT=qemu "$SERIES/mutants.sh"
 }
 
-# What bases that run beside each other would all build in one place. One that fails here fails where it is needed.
+# What bases that run beside each other would all build, or look for, in one place. What fails here fails where it is needed.
 shared() {
+	"$SERIES/prepare.sh" || :
 	"$TOP/bench/qemu/build.sh" x86 || :
 	"$TOP/bench/libcap.sh" || :
 }
@@ -180,7 +181,7 @@ title() { case $1 in front-door) say 'the front door' ;; *) say "Linux $1" ;; es
 part() { # PART
 	case $1 in
 	front-door)
-		FAILED=$BUILD_DIR/results/front-door/failed
+		FAILED=$BUILD_DIR/results/front-door/failed TIMES=$LOGS/times-of-front-door
 		front_door
 		say "$passed $failed $skipped" >"${FAILED%/*}/verdict"
 		[ "$failed" = 0 ]
