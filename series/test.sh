@@ -137,7 +137,7 @@ base() {
 	vouch arm64
 	stage_with scenarios 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
 	vouch bench
-	once stage_with scenarios 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
+	[ "$BASE" != "$DEFAULT_BASE" ] || stage_with scenarios 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
 	once stage_with scenarios 'random walks, unpatched against patched' tap "$RESULTS/walk.tap" env -u SEED -u STEPS "$TOP/bench/walk.sh"
 	once stage_with scenarios-x86 'the bench with VT-d, unpatched against patched' tap "$RESULTS/bench-x86.tap" "$TOP/bench/x86.sh"
 	vouch vtd
@@ -150,7 +150,8 @@ base() {
 }
 
 # beside PART...: these in the background. More compilers than cores are in each other's way, and cost a quarter more: these get what
-# the rest leaves, but enough for a guest not to be taken for lost. What they print comes when the rest has ended.
+# the rest leaves, and a guest of theirs may be silent for longer before it is taken for lost. What they print comes when the rest has
+# ended.
 beside() {
 	[ $# != 0 ] || return 0
 	say "=== $*: beside the rest, log $LOGS/beside.log"
@@ -158,7 +159,7 @@ beside() {
 		make_dir "$BUILD_DIR/results/$each"
 		rm -f "$BUILD_DIR/results/$each/verdict" "$BUILD_DIR/results/$each/failed"
 	done
-	SILENCE=300 TIMEOUT=300 setsid nice "$0" "$@" >"$LOGS/beside.log" 2>&1 &
+	SILENCE=${SILENCE:-300} TIMEOUT=${TIMEOUT:-300} setsid nice "$0" "$@" >"$LOGS/beside.log" 2>&1 &
 	beside=$!
 	trap 'kill -TERM -- "-$beside" 2>/dev/null || :' EXIT
 	trap 'exit 130' INT
@@ -168,13 +169,15 @@ join() { # PART...
 	[ $# != 0 ] || return 0
 	tail -n +1 -f --pid="$beside" "$LOGS/beside.log"
 	wait "$beside" || :
+	beside=''
+	trap - EXIT INT TERM HUP
 	for each; do
 		verdict=$BUILD_DIR/results/$each/verdict rc=0
 		[ -f "$verdict" ] || rc=3
 		tally "$(title "$each")" verdict "$verdict" "$rc"
 	done
 }
-# Where each session has a share of its own, nice is only among its own commands.
+# With CONFIG_SCHED_AUTOGROUP nice is only among the commands of a session, and the session has one of its own.
 yield() { { nice >/proc/self/autogroup; } 2>/dev/null || :; }
 title() { case $1 in front-door) say 'the front door' ;; *) say "Linux $1" ;; esac; } # PART
 

@@ -45,6 +45,7 @@ int function_unbind(const struct function *f);
 int function_group(const struct function *f);
 int function_introduce(const struct function *f);
 int vfs_set(unsigned int slot, unsigned int count);
+int slot_pull(unsigned int slot);
 
 /* ---- smmu.c or dmar.c: the IOMMU as seen from outside its driver */
 
@@ -111,6 +112,7 @@ int iommufd_detach(struct vfio *v);
 int vfio_map(const struct vfio *v, void *memory, uint64_t iova, uint64_t size);
 int vfio_unmap(const struct vfio *v, uint64_t iova, uint64_t size);
 int vfio_reset(const struct vfio *v);
+int vfio_hot_reset(const struct vfio *v);
 int vfio_removal_eventfd(const struct vfio *v);
 void vfio_close(struct vfio *v);
 int iommufd_not_supported(const struct vfio *v);

@@ -44,12 +44,14 @@ int log_open(void)
 	return log;
 }
 
-static bool any_of(const char *line, const char *const *texts, size_t count)
+/* Which of @count texts is in @line, or @count. */
+static size_t which_of(const char *line, const char *const *texts, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		if (strstr(line, texts[i]))
-			return true;
-	return false;
+	size_t i = 0;
+
+	while (i < count && !strstr(line, texts[i]))
+		i++;
+	return i;
 }
 
 static bool is_allowed(const char *line)
@@ -64,20 +66,19 @@ static bool is_allowed(const char *line)
  * log_scan_but() - read what the log has got since, and print each complaint
  * @log: from log_open()
  * @known: texts that make a complaint one that was to be expected, up to a NULL; NULL if there are none
- * @seen: how many of these there were, if @known is given
+ * @seen: how many complaints there were with each of these
  *
  * Return: how many other complaints there were; -errno when that cannot be told, as after records were overwritten (-EPIPE).
  */
 int log_scan_but(int log, const char *const known[], int *seen)
 {
+	const size_t splat_count = sizeof(splats) / sizeof(splats[0]);
 	char record[8192];
-	size_t count = 0;
+	size_t count = 0, which;
 	int found = 0;
 
-	if (known)
-		*seen = 0;
-	while (known && known[count])
-		count++;
+	for (; known && known[count]; count++)
+		seen[count] = 0;
 	for (;;) {
 		ssize_t size = read(log, record, sizeof(record) - 1);
 		char *text;
@@ -90,10 +91,11 @@ int log_scan_but(int log, const char *const known[], int *seen)
 		text = strchr(record, ';');
 		text = text ? text + 1 : record;
 		text[strcspn(text, "\n")] = '\0';
-		if (!any_of(text, splats, sizeof(splats) / sizeof(splats[0])) || is_allowed(text))
+		if (which_of(text, splats, splat_count) == splat_count || is_allowed(text))
 			continue;
-		if (any_of(text, known, count)) {
-			++*seen;
+		which = which_of(text, known, count);
+		if (which < count) {
+			seen[which]++;
 			continue;
 		}
 		printf("#@ splat %s\n", text);

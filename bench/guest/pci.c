@@ -134,6 +134,39 @@ static int config_read(const struct function *f, int offset, void *value, size_t
 	return (size_t)done == size ? 0 : -EIO;
 }
 
+static int config_write(const struct function *f, int offset, const void *value, size_t size)
+{
+	char path[64];
+	ssize_t done;
+	int fd;
+
+	snprintf(path, sizeof(path), DEVICES "%s/config", f->bdf);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	done = pwrite(fd, value, size, offset);
+	if (done < 0)
+		done = -errno;
+	close(fd);
+	if (done < 0)
+		return done;
+	return (size_t)done == size ? 0 : -EIO;
+}
+
+static int find_cap(const struct function *f, uint8_t id)
+{
+	uint8_t offset = 0, entry[2];
+
+	if (config_read(f, PCI_CAPABILITY_LIST, &offset, sizeof(offset)))
+		return 0;
+	while (offset && !config_read(f, offset, entry, sizeof(entry))) {
+		if (entry[0] == id)
+			return offset;
+		offset = entry[1];
+	}
+	return 0;
+}
+
 static int find_ext_cap(const struct function *f, uint16_t id)
 {
 	int offset = 0x100;
@@ -260,6 +293,33 @@ int function_introduce(const struct function *f)
 		return 0;
 	ret = function_bind(f, "vfio-pci");
 	return ret ? ret : function_unbind(f);
+}
+
+/**
+ * slot_pull() - take the function out of a slot without asking
+ * @slot: its slot
+ *
+ * QEMU takes it out when power and indicator of the slot are off. For that moment the slot has no interrupts: what its driver then
+ * comes to see is an empty slot that is not switched off.
+ *
+ * Return: 0, or -errno.
+ */
+int slot_pull(unsigned int slot)
+{
+	struct function port = { 0 };
+	uint16_t on, off;
+	int express, ret;
+
+	snprintf(port.bdf, sizeof(port.bdf), "0000:00:%02x.0", slot);
+	express = find_cap(&port, PCI_CAP_ID_EXP);
+	if (!express)
+		return -ENODEV;
+	ret = config_read(&port, express + PCI_EXP_SLTCTL, &on, sizeof(on));
+	if (ret)
+		return ret;
+	off = (on & ~PCI_EXP_SLTCTL_HPIE) | PCI_EXP_SLTCTL_PCC | PCI_EXP_SLTCTL_PIC;
+	ret = config_write(&port, express + PCI_EXP_SLTCTL, &off, sizeof(off));
+	return ret ? ret : config_write(&port, express + PCI_EXP_SLTCTL, &on, sizeof(on));
 }
 
 /**

@@ -182,6 +182,61 @@ TEST_F(function, flr_while_attached)
 	check_unmap(_metadata, &b->f, &b->v);
 }
 
+/* ---- a function that has its bus for itself: that can be reset as a whole */
+
+FIXTURE(alone) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(alone) {
+	unsigned int slot;
+};
+
+FIXTURE_VARIANT_ADD(alone, plain_on) { .slot = 6 };
+FIXTURE_VARIANT_ADD(alone, plain_off) { .slot = 7 };
+FIXTURE_VARIANT_ADD(alone, pf_on_of_vf_on) { .slot = 5 };
+
+FIXTURE_SETUP(alone)
+{
+	bench_begin(_metadata, &self->b, variant->slot, 0);
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+}
+
+FIXTURE_TEARDOWN(alone)
+{
+	bench_end(_metadata, &self->b);
+}
+
+/* What the bus reset takes away, E and the STU, the kernel has to bring back. */
+static void bus_reset(struct __test_metadata *_metadata, struct bench *b)
+{
+	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
+	for (int i = 0; i < 2; i++) {
+		check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
+		ASSERT_EQ(0, vfio_hot_reset(&b->v));
+		check(_metadata, &b->f, &b->v, "reset", TRANSLATED);
+		EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_ATC_VALID));
+		EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_TREQS)) {
+			TH_LOG("%s: there was no reset", b->f.bdf);
+		}
+	}
+	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
+	check_unmap(_metadata, &b->f, &b->v);
+}
+
+TEST_F(alone, bus_reset_of_vfio_type1)
+{
+	ASSERT_EQ(0, vfio_attach(&self->b.v, &self->b.f, NULL));
+	bus_reset(_metadata, &self->b);
+}
+
+TEST_F(alone, bus_reset_of_iommufd)
+{
+	ASSERT_EQ(0, iommufd_claim(&self->b.v, &self->b.f, NULL));
+	ASSERT_EQ(0, iommufd_attach(&self->b.v, self->b.v.ioas));
+	bus_reset(_metadata, &self->b);
+}
+
 /* ---- whatever is in slot 2: for a machine that has no test device, see bench/off.sh */
 
 TEST(any_device_maps_and_unmaps)
@@ -339,31 +394,41 @@ static pid_t power_off(struct vfio *v)
 	_exit(sysfs_write("0", "/sys/bus/pci/slots/6/power") ? 1 : 0);
 }
 
-TEST_F(hotplug, unplug_while_attached_and_replug)
+/* In use, with something in its ATC, and with an eventfd for when the kernel wants it back. */
+static int in_use(struct __test_metadata *_metadata, struct bench *b)
 {
-	struct bench *b = &self->b;
-	struct pollfd request = { .events = POLLIN };
-	char answer[256];
-	int status = -1;
-	pid_t pid;
+	int request;
 
 	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
 	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
 	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
-	request.fd = vfio_removal_eventfd(&b->v);
-	ASSERT_LE(0, request.fd);
-	pid = power_off(&b->v);
-	ASSERT_LT(0, pid);
+	request = vfio_removal_eventfd(&b->v);
+	ASSERT_LE(0, request);
+	return request;
+}
+
+static void give_back(struct __test_metadata *_metadata, struct bench *b, int eventfd)
+{
+	struct pollfd request = { .fd = eventfd, .events = POLLIN };
+
 	EXPECT_EQ(1, poll(&request, 1, 10000)) {
 		TH_LOG("nobody asked for the device");
 	}
-	close(request.fd);
+	close(eventfd);
 	vfio_close(&b->v);
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	EXPECT_EQ(0, status);
+}
+
+static void gone(struct __test_metadata *_metadata, struct bench *b)
+{
 	ASSERT_TRUE(wait_until(false, &b->f));
 	EXPECT_EQ(0, iommu_ats(b->f.sid));
 	EXPECT_EQ(0, smmu_config(b->f.sid));
+}
+
+/* Another one in its place is as good as the first. */
+static void replug(struct __test_metadata *_metadata, struct bench *b)
+{
+	char answer[256];
 
 	ASSERT_EQ(0, host_request("device_add ats-testdev,id=hot,bus=rp6,addr=0x0.0x0,ats=on", answer, sizeof(answer)));
 	ASSERT_STREQ("ok", answer);
@@ -372,6 +437,34 @@ TEST_F(hotplug, unplug_while_attached_and_replug)
 	check(_metadata, &b->f, &b->v, "plugged", TRANSLATED);
 	ASSERT_EQ(0, function_bind(&b->f, "vfio-pci"));
 	type1_cycle(_metadata, b);
+}
+
+TEST_F(hotplug, unplug_while_attached_and_replug)
+{
+	struct bench *b = &self->b;
+	int request = in_use(_metadata, b), status = -1;
+	pid_t pid = power_off(&b->v);
+
+	ASSERT_LT(0, pid);
+	give_back(_metadata, b, request);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+	gone(_metadata, b);
+	replug(_metadata, b);
+}
+
+/* Pulled, which nobody was asked about: it is gone before it is detached, and nothing must wait for its ATC. */
+TEST_F(hotplug, pull_while_attached_and_replug)
+{
+	struct bench *b = &self->b;
+	int request = in_use(_metadata, b);
+
+	ASSERT_EQ(0, slot_pull(6));
+	give_back(_metadata, b, request);
+	gone(_metadata, b);
+	/* The slot's driver ignores for a second what comes of its power being switched off. */
+	sleep(2);
+	replug(_metadata, b);
 }
 
 /* ---- functions that a quirk forbids ATS */

@@ -247,6 +247,22 @@ int vfio_reset(const struct vfio *v)
 }
 
 /**
+ * vfio_hot_reset() - reset the bus that the function is on, or its slot, as a VMM does when its guest is reset
+ * @v: the function; all others that are there have to be in the same hands
+ */
+int vfio_hot_reset(const struct vfio *v)
+{
+	uint32_t space[(sizeof(struct vfio_pci_hot_reset) + sizeof(int32_t)) / sizeof(uint32_t)] = { 0 };
+	struct vfio_pci_hot_reset *reset = (void *)space;
+
+	/* A group says whose hands these are, an iommufd is known. */
+	reset->argsz = sizeof(space);
+	reset->count = v->group >= 0;
+	reset->group_fds[0] = v->group;
+	return ioctl_errno(v->device, VFIO_DEVICE_PCI_HOT_RESET, reset);
+}
+
+/**
  * vfio_removal_eventfd() - be told when the kernel wants the device back
  * @v: the function
  *
