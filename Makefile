@@ -30,7 +30,7 @@ kunit-arm64: ## the PCI ATS and SMMUv3 suites, on an arm64 kernel under QEMU
 	series/kunit.sh arm64
 x86: ## compile what the series edits in the Intel and AMD drivers
 	series/x86.sh
-bench: ## the scenarios on emulated hardware, on the unpatched and on the patched kernel, and the table
+bench: ## the scenarios on emulated hardware, on the unpatched and on the patched kernel, and the table; SAN=1
 	bench/bench.sh
 bench-x86: ## the same with VT-d, on an x86 kernel with KASAN
 	bench/x86.sh
@@ -74,6 +74,7 @@ distclean: ## remove all of build/
 	series/clean.sh all
 
 #   BASE=7.2            the kernel: one of the folders in series/
+#   SAN=1               bench, bench-tree: the kernel has what looks for mistakes while it runs
 #   PROJECT=qemu        fetch, prepare, refresh, mutants: of QEMU's queue, bench/qemu/10.2, instead of the kernel's
 #   LINUX_TARBALL=file  take the source from this archive
 #   LINUX_TREE=folder   take it from this tree (of a git tree: its HEAD); it is left untouched

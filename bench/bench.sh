@@ -3,6 +3,7 @@
 # The scenarios of bench/guest on emulated hardware.
 #   bench.sh                 on the unpatched and on the patched kernel, and what differs: series/<base>/scenarios lists
 #                            what has to fail without the series. MACHINE=name takes one machine.
+#   SAN=1 bench.sh           on the patched kernel alone, with bench/sanitizers.config: nothing fails, and nothing is found
 #   bench.sh tree [CASE...]  on what the prepared tree holds, committed or not: all scenarios, or machine.case...
 # Results: build/results/<base>/bench*; each machine's console and trace: build/<base>/bench/<label>/.
 set -eu
@@ -11,6 +12,8 @@ set -eu
 . "$SERIES/compare.sh"
 MODE=${1:-compare}
 [ $# = 0 ] || shift
+[ "${SAN:-0}" != 0 ] || SAN=''
+export SAN
 case $MODE in
 compare) [ $# = 0 ] || die "usage: bench.sh [tree [machine.case...]]" ;;
 tree) ;;
@@ -78,9 +81,32 @@ table() {
 	echo
 }
 
+# A scenario sees what the log has got while it ran; this is what was found before, between and after them.
+findings() { # LABEL
+	for console in "$BENCH/$1"/*.console; do
+		machine=$(basename "$console" .console)
+		if found=$(grep -m 1 -E 'KASAN: |UBSAN: |kmemleak: .*(leaks|disabled)|possible (circular|recursive)|inconsistent lock|sleeping function|list_(add|del) corruption|turning off the locking' "$console"); then
+			tap 'not ok' "$machine: $found (console $console)"
+		else
+			tap ok "$machine: no finding, from boot to power off"
+		fi
+	done
+}
+sanitized() {
+	CONFIGS="$CONFIGS $TOP/bench/sanitizers.config"
+	kernel series san
+	before_boot san
+	run san
+	tap_begin "$COMPARED-san"
+	report_cases san
+	findings san
+	tap_end passed failed || { ! lost san || exit 3; exit 1; }
+}
+
 "$TOP/bench/qemu/build.sh"
 guest initramfs.cpio.gz
-case $MODE in
+case $MODE${SAN:+-san} in
 compare) compare ;;
-tree) on_tree "$@" ;;
+compare-san) sanitized ;;
+tree*) on_tree "$@" ;;
 esac

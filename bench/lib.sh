@@ -42,7 +42,7 @@ tree_kernel() { # LABEL
 	BUILD_ONLY=1 "$SERIES/kunit.sh" arm64
 	built "$1"
 }
-built() { cp "$WORK/arm64/arch/arm64/boot/Image" "$BENCH/Image-$1"; } # LABEL
+built() { cp "$WORK/arm64${SAN:+-san}/arch/arm64/boot/Image" "$BENCH/Image-$1"; } # LABEL
 # Of the tree at BRANCH the kernel was built for another reason: it need not be built again.
 keep() { # BRANCH LABEL
 	rm -f "$BENCH/$IMAGE-$2.key"
@@ -196,6 +196,18 @@ show_scenarios() { # SUFFIX of the kernel's version
 	"$TOP/bench/facts.py" table "$RUNS" "$LIST" | tee "$RESULTS/$COMPARED.txt"
 }
 
+report_cases() { # LABEL
+	while read -r case status; do
+		case $status in
+		pass) tap ok "$case" ;;
+		skip) tap ok "$case # SKIP" ;;
+		-) ;;
+		*) tap 'not ok' "$case: $status" ;;
+		esac
+	done <"$(cases_file "$1")"
+	report_lost "$1"
+}
+
 # What the tree holds, judged by itself: all cases, or machine.case...
 on_tree() { # CASE...
 	WANTED=$*
@@ -206,15 +218,7 @@ on_tree() { # CASE...
 	before_boot tree
 	run tree
 	tap_begin "$COMPARED-tree"
-	while read -r case status; do
-		case $status in
-		pass) tap ok "$case" ;;
-		skip) tap ok "$case # SKIP" ;;
-		-) ;;
-		*) tap 'not ok' "$case: $status" ;;
-		esac
-	done <"$(cases_file tree)"
-	report_lost tree
+	report_cases tree
 	for case in $WANTED; do
 		[ "$(status_on tree "$case")" != 'not run' ] || tap 'not ok' "$case: there is no such case"
 	done

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # kunit.sh um|arm64 [LABEL]: build what the prepared tree holds, run its KUnit suites by the tree's own kunit.py, and
 # leave KTAP, JUnit and JSON in build/results/. FILTER= is a kunit.py glob, KERNEL_ARGS= goes to the kernel's command line,
-# QUIET=1 leaves the KTAP to the file, BUILD_ONLY=1 builds the kernel and stops.
+# QUIET=1 leaves the KTAP to the file, BUILD_ONLY=1 builds the kernel and stops, SAN=1 builds one with bench/sanitizers.config.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 lock
@@ -18,8 +18,8 @@ NAME=$NAME${LABEL:+-$LABEL}
 load_pin
 recover
 
-# W=1 changes every command line: its objects live apart.
-O=$WORK/$KIND${W:+-w$W}
+# W=1 changes every command line, SAN=1 most objects: these live apart.
+O=$WORK/$KIND${W:+-w$W}${SAN:+-san}
 LOG=$LOGS/build-$KIND.log
 CROSS=''
 case $KIND in
@@ -42,6 +42,7 @@ kunitconfigs() {
 		[ ! -f "$TREE/$dir/.kunitconfig" ] || fragment "$TREE/$dir/.kunitconfig"
 	done
 	[ "$KIND" != arm64 ] || fragment "$TOP/bench/kernel.config"
+	[ -z "${SAN:-}" ] || fragment "$TOP/bench/sanitizers.config"
 	fragment "$SERIES/$KIND.config"
 }
 

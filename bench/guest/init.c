@@ -7,6 +7,7 @@
  * bench.filter=A,B,... as arguments of that program, and bench.port=FILE.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,29 @@ static int wait_for(pid_t child)
 	return status;
 }
 
+/*
+ * What nobody points to any more is said in the kernel's log, by a kernel that has kmemleak. It takes an object for lost when that is
+ * five seconds old, and has been so in two scans.
+ */
+static void look_for_leaks(void)
+{
+	int leaks = open("/sys/kernel/debug/kmemleak", O_RDWR | O_CLOEXEC);
+	char text[4096];
+	ssize_t size;
+
+	if (leaks < 0)
+		return;
+	for (int i = 0; i < 2; i++) {
+		sleep(6);
+		if (write(leaks, "scan", 4) != 4)
+			perror("init: kmemleak");
+	}
+	while ((size = read(leaks, text, sizeof(text))) > 0)
+		if (write(STDERR_FILENO, text, size) != size)
+			break;
+	close(leaks);
+}
+
 int main(void)
 {
 	char machine[64] = "?", program[64] = "/scenarios", filter[2048] = "";
@@ -77,6 +101,7 @@ int main(void)
 	if (!child)
 		run(program, filter);
 	status = child < 0 ? 0x7f00 : wait_for(child);
+	look_for_leaks();
 	if (WIFSIGNALED(status))
 		printf("# bench: end signal=%d\n", WTERMSIG(status));
 	else
