@@ -192,7 +192,6 @@ FIXTURE_VARIANT(alone) {
 	unsigned int slot;
 };
 
-FIXTURE_VARIANT_ADD(alone, plain_on) { .slot = 6 };
 FIXTURE_VARIANT_ADD(alone, plain_off) { .slot = 7 };
 FIXTURE_VARIANT_ADD(alone, pf_on_of_vf_on) { .slot = 5 };
 
