@@ -373,6 +373,9 @@ FIXTURE(hotplug) {
 
 FIXTURE_SETUP(hotplug)
 {
+	/* It would say so at the first unplug, and nothing after that. */
+	if (!access("/proc/lockdep", F_OK))
+		SKIP(return, "lockdep: upstream's pciehp takes its reset_lock under pci_rescan_remove_lock");
 	bench_begin(_metadata, &self->b, 6, 0);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
