@@ -115,17 +115,17 @@ int sysfs_link(char *name, size_t size, const char *format, ...)
 	return 0;
 }
 
-static int config_read(const struct function *f, int offset, void *value, size_t size)
+static int config_access(const struct function *f, int offset, void *value, size_t size, bool write)
 {
 	char path[64];
 	ssize_t done;
 	int fd;
 
 	snprintf(path, sizeof(path), DEVICES "%s/config", f->bdf);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open(path, (write ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	done = pread(fd, value, size, offset);
+	done = write ? pwrite(fd, value, size, offset) : pread(fd, value, size, offset);
 	if (done < 0)
 		done = -errno;
 	close(fd);
@@ -134,23 +134,9 @@ static int config_read(const struct function *f, int offset, void *value, size_t
 	return (size_t)done == size ? 0 : -EIO;
 }
 
-static int config_write(const struct function *f, int offset, const void *value, size_t size)
+static int config_read(const struct function *f, int offset, void *value, size_t size)
 {
-	char path[64];
-	ssize_t done;
-	int fd;
-
-	snprintf(path, sizeof(path), DEVICES "%s/config", f->bdf);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	done = pwrite(fd, value, size, offset);
-	if (done < 0)
-		done = -errno;
-	close(fd);
-	if (done < 0)
-		return done;
-	return (size_t)done == size ? 0 : -EIO;
+	return config_access(f, offset, value, size, false);
 }
 
 static int find_cap(const struct function *f, uint8_t id)
@@ -318,8 +304,8 @@ int slot_pull(unsigned int slot)
 	if (ret)
 		return ret;
 	off = (on & ~PCI_EXP_SLTCTL_HPIE) | PCI_EXP_SLTCTL_PCC | PCI_EXP_SLTCTL_PIC;
-	ret = config_write(&port, express + PCI_EXP_SLTCTL, &off, sizeof(off));
-	return ret ? ret : config_write(&port, express + PCI_EXP_SLTCTL, &on, sizeof(on));
+	ret = config_access(&port, express + PCI_EXP_SLTCTL, &off, sizeof(off), true);
+	return ret ? ret : config_access(&port, express + PCI_EXP_SLTCTL, &on, sizeof(on), true);
 }
 
 /**

@@ -163,15 +163,13 @@ TEST_F(function, unbind_and_rebind)
 	}
 }
 
-TEST_F(function, flr_while_attached)
+/* What a reset takes away, E and the STU, the kernel has to bring back. */
+static void reset_while_attached(struct __test_metadata *_metadata, struct bench *b, int (*reset)(const struct vfio *v))
 {
-	struct bench *b = &self->b;
-
-	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
 	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
 	for (int i = 0; i < 2; i++) {
 		check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
-		ASSERT_EQ(0, vfio_reset(&b->v));
+		ASSERT_EQ(0, reset(&b->v));
 		check(_metadata, &b->f, &b->v, "reset", TRANSLATED);
 		EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_ATC_VALID));
 		EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_TREQS)) {
@@ -180,6 +178,12 @@ TEST_F(function, flr_while_attached)
 	}
 	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
 	check_unmap(_metadata, &b->f, &b->v);
+}
+
+TEST_F(function, flr_while_attached)
+{
+	ASSERT_EQ(0, vfio_attach(&self->b.v, &self->b.f, NULL));
+	reset_while_attached(_metadata, &self->b, vfio_reset);
 }
 
 /* ---- a function that has its bus for itself: that can be reset as a whole */
@@ -206,34 +210,17 @@ FIXTURE_TEARDOWN(alone)
 	bench_end(_metadata, &self->b);
 }
 
-/* What the bus reset takes away, E and the STU, the kernel has to bring back. */
-static void bus_reset(struct __test_metadata *_metadata, struct bench *b)
-{
-	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
-	for (int i = 0; i < 2; i++) {
-		check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
-		ASSERT_EQ(0, vfio_hot_reset(&b->v));
-		check(_metadata, &b->f, &b->v, "reset", TRANSLATED);
-		EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_ATC_VALID));
-		EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_TREQS)) {
-			TH_LOG("%s: there was no reset", b->f.bdf);
-		}
-	}
-	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
-	check_unmap(_metadata, &b->f, &b->v);
-}
-
 TEST_F(alone, bus_reset_of_vfio_type1)
 {
 	ASSERT_EQ(0, vfio_attach(&self->b.v, &self->b.f, NULL));
-	bus_reset(_metadata, &self->b);
+	reset_while_attached(_metadata, &self->b, vfio_hot_reset);
 }
 
 TEST_F(alone, bus_reset_of_iommufd)
 {
 	ASSERT_EQ(0, iommufd_claim(&self->b.v, &self->b.f, NULL));
 	ASSERT_EQ(0, iommufd_attach(&self->b.v, self->b.v.ioas));
-	bus_reset(_metadata, &self->b);
+	reset_while_attached(_metadata, &self->b, vfio_hot_reset);
 }
 
 /* ---- whatever is in slot 2: for a machine that has no test device, see bench/off.sh */
