@@ -442,7 +442,7 @@ TEST_F(hotplug, unplug_while_attached_and_replug)
 	replug(_metadata, b);
 }
 
-/* Pulled, which nobody was asked about: it is gone before it is detached, and nothing must wait for its ATC. */
+/* Pulled, which nobody was asked about: it is gone before it is detached. */
 TEST_F(hotplug, pull_while_attached_and_replug)
 {
 	struct bench *b = &self->b;
