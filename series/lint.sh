@@ -27,7 +27,7 @@ begin
 LINT=$WORK/lint
 other=aarch64-linux-gnu-gcc
 [ "$(uname -m)" = x86_64 ] || other=x86_64-linux-gnu-gcc
-need gcc "$other" /usr/include/stdlib.h /usr/include/libelf.h make flex bison bc perl python3 sparse spatch codespell shellcheck \
+need gcc "$other" /usr/include/stdlib.h /usr/include/libelf.h make flex bison bc perl python3 sparse spatch ocamlopt codespell shellcheck \
 	/usr/lib/python3/dist-packages/ply/lex.py /usr/lib/python3/dist-packages/git/__init__.py
 make_dir "$LOGS"
 make_dir "$LINT/base"
