@@ -103,7 +103,7 @@ sanitized() {
 	tap_end passed failed || { ! lost san || exit 3; exit 1; }
 }
 
-"$TOP/bench/qemu/build.sh"
+make_qemu
 guest initramfs.cpio.gz
 case $MODE${SAN:+-san} in
 compare) compare ;;

@@ -50,6 +50,15 @@ keep() { # BRANCH LABEL
 	key "$1" >"$BENCH/$IMAGE-$2.key"
 }
 
+# While a mutant of the kernel is in the tree nobody edits QEMU, and ninja takes a second to see that.
+make_qemu() {
+	if [ -n "${BORROWER:-}" ] && [ -x "$QEMU" ]; then return; fi
+	case $GUEST in
+	aarch64) "$TOP/bench/qemu/build.sh" ;;
+	x86_64) "$TOP/bench/qemu/build.sh" x86 ;;
+	esac
+}
+
 make_headers() { make -C "$TREE" ARCH="$KARCH" O="$BENCH/headers" headers; }
 make_guest() { # CPIO [VARIABLE=...]
 	cpio=$1

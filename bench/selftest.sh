@@ -84,7 +84,7 @@ if [ "$MODE" = build ] && [ -z "$(programs)" ]; then
 	say 'selftest: nothing to build: the tree has none of the programs'
 	exit 3
 fi
-[ "$MODE" = build ] || "$TOP/bench/qemu/build.sh"
+[ "$MODE" = build ] || make_qemu
 "$TOP/bench/libcap.sh"
 selftests
 case $MODE in

@@ -66,7 +66,7 @@ table() {
 	} | tee "$RESULTS/walk.txt"
 }
 
-"$TOP/bench/qemu/build.sh"
+make_qemu
 guest initramfs.cpio.gz
 case $MODE in
 compare) compare ;;

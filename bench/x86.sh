@@ -113,7 +113,7 @@ table() {
 	say "KASAN, use after free when a device is probed: $(used_after_free unpatched) unpatched, $(used_after_free patched) patched"
 }
 
-"$TOP/bench/qemu/build.sh" x86
+make_qemu
 guest vtd.cpio.gz
 case $MODE in
 compare) compare ;;

@@ -15,6 +15,8 @@ recover
 need git
 LIST=$QUEUE/series
 PREPARED=$TREE/.git/prepared # goes when the tree goes
+# Who has borrowed the tree has prepared it.
+[ -z "${BORROWER:-}" ] || [ ! -f "$PREPARED" ] || exit 0
 SCRATCH=$(mktemp -d "$WORK/prepare.XXXXXX") || die "cannot write in $WORK: is the disk full?"
 export GIT_INDEX_FILE="$SCRATCH/index"
 
