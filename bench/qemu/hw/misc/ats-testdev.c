@@ -17,6 +17,8 @@
 #include "qemu/bitops.h"
 #include "qemu/host-utils.h"
 #include "qemu/module.h"
+#include "qemu/queue.h"
+#include "qemu/timer.h"
 #include "qapi/error.h"
 #include "hw/misc/ats-testdev.h"
 #include "hw/pci/pci_bus.h"
@@ -63,6 +65,22 @@ typedef struct ATSTestDevATCEntry {
 } ATSTestDevATCEntry;
 
 /**
+ * ATSTestDevInv: an Invalidate Request that is yet to take effect
+ * @next: in the queue, in the order of their arrival.
+ * @request: what the IOMMU knows it by.
+ * @first: first untranslated address, a multiple of the STU.
+ * @last: last untranslated address.
+ * @due: when that is, in microseconds of the virtual clock.
+ */
+typedef struct ATSTestDevInv {
+    QSIMPLEQ_ENTRY(ATSTestDevInv) next;
+    uint64_t request;
+    hwaddr first;
+    hwaddr last;
+    int64_t due;
+} ATSTestDevInv;
+
+/**
  * ATSTestDevRegs: what the registers show; all zero after a reset
  */
 typedef struct ATSTestDevRegs {
@@ -82,6 +100,7 @@ typedef struct ATSTestDevRegs {
 
     uint64_t inv_first;
     uint64_t inv_last;
+    uint32_t inv_delay;
 } ATSTestDevRegs;
 
 struct ATSTestDev {
@@ -97,6 +116,9 @@ struct ATSTestDev {
 
     ATSTestDevATCEntry *atc;
     uint32_t atc_next;
+
+    QSIMPLEQ_HEAD(, ATSTestDevInv) invs;
+    QEMUTimer *inv_timer;
 
     ATSTestDevRegs r;
     uint8_t buf[ATS_TESTDEV_BUF_SIZE];
@@ -224,9 +246,85 @@ static uint32_t ats_testdev_atc_count(ATSTestDev *d)
     return count;
 }
 
+/* The timer is for the one that is due first, wherever in the queue */
+static void ats_testdev_inv_arm(ATSTestDev *d)
+{
+    ATSTestDevInv *inv;
+    int64_t due = INT64_MAX;
+
+    QSIMPLEQ_FOREACH(inv, &d->invs, next) {
+        due = MIN(due, inv->due);
+    }
+    if (due == INT64_MAX) {
+        timer_del(d->inv_timer);
+    } else {
+        timer_mod(d->inv_timer, due);
+    }
+}
+
 /*
- * An Invalidate Request (section 10.3.1). It is complete on return: there are
- * no requests in flight that it would have to wait for (section 10.3.3).
+ * What is not due yet may have come before what is: completions need not be in
+ * the order of the requests (section 10.3.2).
+ */
+static void ats_testdev_inv_due(void *opaque)
+{
+    ATSTestDev *d = opaque;
+    int64_t now = qemu_clock_get_us(QEMU_CLOCK_VIRTUAL);
+    ATSTestDevInv *inv, *tmp;
+
+    QSIMPLEQ_FOREACH_SAFE(inv, &d->invs, next, tmp) {
+        if (inv->due <= now) {
+            QSIMPLEQ_REMOVE(&d->invs, inv, ATSTestDevInv, next);
+            if (!d->ignore_inv) {
+                ats_testdev_atc_drop(d, inv->first, inv->last);
+            }
+            pci_ats_send_completion(PCI_DEVICE(d), inv->request);
+            g_free(inv);
+        }
+    }
+    ats_testdev_inv_arm(d);
+}
+
+static void ats_testdev_inv_forget(ATSTestDev *d)
+{
+    ATSTestDevInv *inv;
+
+    while ((inv = QSIMPLEQ_FIRST(&d->invs))) {
+        QSIMPLEQ_REMOVE_HEAD(&d->invs, next);
+        g_free(inv);
+    }
+    ats_testdev_inv_arm(d);
+}
+
+/* Returns whether it takes effect later, or never */
+static bool ats_testdev_inv_defer(ATSTestDev *d, hwaddr first, hwaddr last)
+{
+    uint64_t request;
+    ATSTestDevInv *inv;
+
+    if (!d->r.inv_delay) {
+        return false;
+    }
+    request = pci_ats_defer_completion(PCI_DEVICE(d));
+    if (!request) {
+        return false;
+    }
+    if (d->r.inv_delay != ATS_TESTDEV_INV_NEVER) {
+        inv = g_new0(ATSTestDevInv, 1);
+        inv->request = request;
+        inv->first = first;
+        inv->last = last;
+        inv->due = qemu_clock_get_us(QEMU_CLOCK_VIRTUAL) + d->r.inv_delay;
+        QSIMPLEQ_INSERT_TAIL(&d->invs, inv, next);
+        ats_testdev_inv_arm(d);
+    }
+    return true;
+}
+
+/*
+ * An Invalidate Request (section 10.3.1). Without INV_DELAY it is complete on
+ * return: there are no requests in flight that it would have to wait for
+ * (section 10.3.3).
  */
 static void ats_testdev_invalidate(IOMMUNotifier *n, IOMMUTLBEntry *iotlb)
 {
@@ -251,7 +349,8 @@ static void ats_testdev_invalidate(IOMMUNotifier *n, IOMMUTLBEntry *iotlb)
         d->r.invs_ur++;
     } else {
         d->r.invs++;
-        if (!d->ignore_inv) {
+        if (!ats_testdev_inv_defer(d, first & ~unit_mask, last | unit_mask) &&
+            !d->ignore_inv) {
             dropped = ats_testdev_atc_drop(d, first & ~unit_mask,
                                            last | unit_mask);
         }
@@ -638,6 +737,8 @@ static uint64_t ats_testdev_regs_read(void *opaque, hwaddr addr, unsigned size)
         return extract64(d->r.inv_last, 0, 32);
     case ATS_TESTDEV_INV_LAST_HI:
         return extract64(d->r.inv_last, 32, 32);
+    case ATS_TESTDEV_INV_DELAY:
+        return d->r.inv_delay;
     default:
         return 0;
     }
@@ -665,6 +766,9 @@ static void ats_testdev_regs_write(void *opaque, hwaddr addr, uint64_t val,
         trace_ats_testdev_cmd(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
                               val, d->r.addr, d->r.len, d->r.status,
                               d->r.done);
+        break;
+    case ATS_TESTDEV_INV_DELAY:
+        d->r.inv_delay = val;
         break;
     case ATS_TESTDEV_MARK:
         trace_ats_testdev_mark(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
@@ -756,6 +860,7 @@ static void ats_testdev_reset_hold(Object *obj, ResetType type)
         pci_set_word(p->config + p->exp.ats_cap + PCI_ATS_CTRL, 0);
     }
     ats_testdev_atc_flush(d);
+    ats_testdev_inv_forget(d);
     d->r = (ATSTestDevRegs) {};
     memset(d->buf, 0, sizeof(d->buf));
 
@@ -842,6 +947,8 @@ static void ats_testdev_realize(PCIDevice *p, Error **errp)
     }
 
     d->atc = g_new0(ATSTestDevATCEntry, d->atc_size);
+    QSIMPLEQ_INIT(&d->invs);
+    d->inv_timer = timer_new_us(QEMU_CLOCK_VIRTUAL, ats_testdev_inv_due, d);
 }
 
 static void ats_testdev_exit(PCIDevice *p)
@@ -850,6 +957,8 @@ static void ats_testdev_exit(PCIDevice *p)
 
     pcie_sriov_pf_exit(p);
     ats_testdev_unregister_notifier(d);
+    ats_testdev_inv_forget(d);
+    timer_free(d->inv_timer);
     g_clear_pointer(&d->atc, g_free);
 }
 

@@ -256,6 +256,7 @@ static void test_registers_access(void)
 {
     static const uint32_t rw[] = {
         ATS_TESTDEV_ADDR_LO, ATS_TESTDEV_ADDR_HI, ATS_TESTDEV_LEN,
+        ATS_TESTDEV_INV_DELAY,
     };
     uint32_t reg;
     int i;
@@ -274,6 +275,7 @@ static void test_registers_access(void)
         uint32_t val = ats_read(&t.dev, reg);
 
         if (reg == ATS_TESTDEV_CMD || reg == ATS_TESTDEV_MARK ||
+            reg == ATS_TESTDEV_INV_DELAY ||
             (reg >= ATS_TESTDEV_ADDR_LO && reg <= ATS_TESTDEV_LEN)) {
             continue;
         }

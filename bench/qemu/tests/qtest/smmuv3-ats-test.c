@@ -1552,6 +1552,290 @@ static void test_inv_without_ste(void)
     smmu_assert_no_event(&t.m);
 }
 
+/* Completions that take their time, or do not come */
+
+#define TIMEOUT_US  10000
+#define WITH_TIME   WITH_ATS "-global arm-smmuv3.ats-inv-timeout=10 " \
+                    "-device ats-testdev,id=no,bus=pcie.0,addr=0x5,ats=off "
+#define SID_NO_ATS  0x028
+
+static void start_time_args(Test *t, const char *args)
+{
+    start_args(t, args);
+    smmu_cr0(&t->m, CR0_ALL);
+    smmu_ste_config(&t->m, SID_PF, CONFIG_S1, EATS_FULL);
+    ats_assert_treq(&t->dev, ATS_TESTDEV_CMD_TREQ, IOVA, PA_S1, PERM_RW);
+}
+
+static void start_time(Test *t)
+{
+    start_time_args(t, WITH_TIME);
+}
+
+static void step_us(Test *t, int64_t us)
+{
+    qtest_clock_step(t->m.qts, us * 1000);
+}
+
+/* The next command is that at @at, and there is no error but @cerror */
+static void assert_cmdq(Test *t, uint32_t at, uint32_t cerror)
+{
+    uint32_t cons = smmu_read(&t->m, SMMU_CMDQ_CONS);
+
+    g_assert_cmphex(cons & 0xfffff, ==, at);
+    g_assert_cmphex(smmu_read(&t->m, SMMU_GERROR) ^
+                    smmu_read(&t->m, SMMU_GERRORN), ==,
+                    cerror ? GERROR_CMDQ_ERR : 0);
+    if (cerror) {
+        g_assert_cmphex(cons >> 24, ==, cerror);
+    }
+}
+
+static void ack_cmdq_error(Test *t)
+{
+    smmu_write(&t->m, SMMU_GERRORN, smmu_read(&t->m, SMMU_GERROR));
+}
+
+/* Returns where in the queue the CMD_SYNC is */
+static uint32_t queue_sync(Test *t)
+{
+    uint32_t at = t->m.cmdq_prod;
+
+    smmu_cmd_queue(&t->m, CMD_SYNC, 0);
+    smmu_cmd_go(&t->m);
+    return at;
+}
+
+static uint32_t inv_and_sync(Test *t, uint32_t sid)
+{
+    smmu_atc_inv_queue(&t->m, sid, IOVA, 0);
+    return queue_sync(t);
+}
+
+/* The CMD_SYNC at @at times out, just then; repeated, it is consumed */
+static void assert_times_out(Test *t, uint32_t at)
+{
+    assert_cmdq(t, at, 0);
+    step_us(t, TIMEOUT_US - 1);
+    assert_cmdq(t, at, 0);
+    step_us(t, 1);
+    assert_cmdq(t, at, CERROR_ATC_INV_SYNC);
+    /* Nothing goes on until software has seen it */
+    smmu_cmd_go(&t->m);
+    step_us(t, 2 * TIMEOUT_US);
+    assert_cmdq(t, at, CERROR_ATC_INV_SYNC);
+    ack_cmdq_error(t);
+    assert_cmdq(t, t->m.cmdq_prod, 0);
+}
+
+/* CMD_SYNC waits, and with it what is behind it. Then all goes on. */
+static void test_time_late(void)
+{
+    uint32_t at;
+    Test t;
+
+    start_time(&t);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, 5000);
+    at = inv_and_sync(&t, SID_PF);
+    assert_cmdq(&t, at, 0);
+    smmu_atc_inv_queue(&t.m, SID_PF, IOVA + 0x1000, 0);
+    smmu_cmd_go(&t.m);
+    step_us(&t, 4999);
+    assert_cmdq(&t, at, 0);
+    assert_inv(&t.dev, 1, IOVA, IOVA + 0xfff);
+    ats_assert_cached(&t.dev, IOVA, PA_S1);
+
+    step_us(&t, 1);
+    ats_assert_not_cached(&t.dev, IOVA);
+    assert_cmdq(&t, t.m.cmdq_prod, 0);
+    assert_inv(&t.dev, 2, IOVA + 0x1000, IOVA + 0x1fff);
+
+    /* The second one is waited for as long, and not from the first one on */
+    at = queue_sync(&t);
+    assert_cmdq(&t, at, 0);
+    step_us(&t, 5000);
+    assert_cmdq(&t, t.m.cmdq_prod, 0);
+    step_us(&t, 2 * TIMEOUT_US);
+    assert_cmdq(&t, t.m.cmdq_prod, 0);
+}
+
+/* ATC_INV itself does not wait, nor does another command */
+static void test_time_only_sync_waits(void)
+{
+    Test t;
+    int i;
+
+    start_time(&t);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, ATS_TESTDEV_INV_NEVER);
+    for (i = 0; i < 3; i++) {
+        smmu_atc_inv_queue(&t.m, SID_PF, IOVA, 0);
+        smmu_cmd_queue(&t.m, CMD_TLBI_NSNH_ALL, 0);
+    }
+    smmu_cmd_go(&t.m);
+    assert_cmdq(&t, t.m.cmdq_prod, 0);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_INVS, 3);
+    step_us(&t, 2 * TIMEOUT_US);
+    assert_cmdq(&t, t.m.cmdq_prod, 0);
+    assert_times_out(&t, queue_sync(&t));
+}
+
+static void test_time_never(void)
+{
+    Test t;
+
+    start_time(&t);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, ATS_TESTDEV_INV_NEVER);
+    assert_times_out(&t, inv_and_sync(&t, SID_PF));
+    ats_assert_cached(&t.dev, IOVA, PA_S1);
+
+    /* The error is that of the CMD_SYNC, and not of those after it */
+    smmu_cmd_sync(&t.m);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, 0);
+    smmu_atc_inv(&t.m, SID_PF, IOVA, 0);
+    ats_assert_not_cached(&t.dev, IOVA);
+    smmu_assert_no_event(&t.m);
+}
+
+/* What comes after the time-out is not taken for the answer to another one */
+static void test_time_too_late(void)
+{
+    uint32_t at;
+    Test t;
+
+    start_time(&t);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, TIMEOUT_US + 2000);
+    assert_cmdq(&t, inv_and_sync(&t, SID_PF), 0);
+    step_us(&t, TIMEOUT_US);
+    assert_cmdq(&t, t.m.cmdq_prod - 1, CERROR_ATC_INV_SYNC);
+    ack_cmdq_error(&t);
+
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, ATS_TESTDEV_INV_NEVER);
+    at = inv_and_sync(&t, SID_PF);
+    step_us(&t, 2000);
+    ats_assert_not_cached(&t.dev, IOVA);
+    assert_cmdq(&t, at, 0);
+    step_us(&t, TIMEOUT_US - 2000);
+    assert_cmdq(&t, at, CERROR_ATC_INV_SYNC);
+}
+
+/* One function answers before the other, which was asked first */
+static void test_time_out_of_order(void)
+{
+    uint32_t at;
+    ATSDev d;
+    Test t;
+
+    start_time(&t);
+    ats_dev_init(&d, &t.m, SID_D);
+    ats_dev_enable(&d, 0);
+    smmu_ste_config(&t.m, SID_D, CONFIG_S1, EATS_FULL);
+    ats_assert_treq(&d, ATS_TESTDEV_CMD_TREQ, IOVA, PA_S1, PERM_RW);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, 2000);
+    ats_write(&d, ATS_TESTDEV_INV_DELAY, 1000);
+    smmu_atc_inv_queue(&t.m, SID_PF, IOVA, 0);
+    at = inv_and_sync(&t, SID_D);
+    step_us(&t, 1000);
+    ats_assert_not_cached(&d, IOVA);
+    ats_assert_cached(&t.dev, IOVA, PA_S1);
+    assert_cmdq(&t, at, 0);
+    step_us(&t, 1000);
+    ats_assert_not_cached(&t.dev, IOVA);
+    assert_cmdq(&t, t.m.cmdq_prod, 0);
+}
+
+/* The same of one function */
+static void test_time_overtaken(void)
+{
+    uint32_t at;
+    Test t;
+
+    start_time(&t);
+    map_and_treq(&t, IOVA + 0x1000);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, 2000);
+    smmu_atc_inv_queue(&t.m, SID_PF, IOVA, 0);
+    smmu_cmd_go(&t.m);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, 1000);
+    smmu_atc_inv_queue(&t.m, SID_PF, IOVA + 0x1000, 0);
+    at = queue_sync(&t);
+    step_us(&t, 1000);
+    ats_assert_cached(&t.dev, IOVA, PA_S1);
+    ats_assert_not_cached(&t.dev, IOVA + 0x1000);
+    assert_cmdq(&t, at, 0);
+    step_us(&t, 1000);
+    ats_assert_not_cached(&t.dev, IOVA);
+    assert_cmdq(&t, t.m.cmdq_prod, 0);
+}
+
+/* E clear, no ATS Capability, and nobody there at all: nobody answers */
+static void test_time_no_atc(void)
+{
+    static const uint32_t sids[] = { SID_PF, SID_NO_ATS, SID_PORT, 0x200 };
+    Test t;
+    int i;
+
+    start_time(&t);
+    ats_dev_disable(&t.dev);
+    for (i = 0; i < ARRAY_SIZE(sids); i++) {
+        assert_times_out(&t, inv_and_sync(&t, sids[i]));
+    }
+    ats_assert_reg(&t.dev, ATS_TESTDEV_INVS, 0);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_INVS_UR, 1);
+
+    ats_dev_enable(&t.dev, 0);
+    smmu_atc_inv(&t.m, SID_PF, IOVA, 0);
+}
+
+/* A request in flight when its function is reset, or its ATS is disabled */
+static void test_time_in_flight(void)
+{
+    uint32_t at;
+    Test t;
+
+    start_time(&t);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, 5000);
+    at = inv_and_sync(&t, SID_PF);
+    ats_dev_flr(&t.dev);
+    assert_times_out(&t, at);
+
+    start_time(&t);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, 5000);
+    at = inv_and_sync(&t, SID_PF);
+    ats_dev_disable(&t.dev);
+    assert_cmdq(&t, at, 0);
+    step_us(&t, 5000);
+    assert_cmdq(&t, t.m.cmdq_prod, 0);
+}
+
+/* A reset of the machine, while a CMD_SYNC waits and when it has failed */
+static void test_time_reset(void)
+{
+    Test t;
+    int i;
+
+    for (i = 1; i <= 2; i++) {
+        start_time(&t);
+        ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, ATS_TESTDEV_INV_NEVER);
+        inv_and_sync(&t, SID_PF);
+        step_us(&t, i * TIMEOUT_US / 2);
+    }
+    start_time(&t);
+    smmu_cmd_sync(&t.m);
+    step_us(&t, 2 * TIMEOUT_US);
+    smmu_cmd_sync(&t.m);
+}
+
+/* By default nobody is late, and who has no ATC answers */
+static void test_time_off(void)
+{
+    Test t;
+
+    start_time_args(&t, WITH_ATS);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, ATS_TESTDEV_INV_NEVER);
+    smmu_atc_inv(&t.m, SID_PF, IOVA, 0);
+    ats_assert_not_cached(&t.dev, IOVA);
+    smmu_atc_inv(&t.m, SID_PORT, IOVA, 0);
+}
+
 /* Identification */
 
 static void test_id(void)
@@ -2117,6 +2401,21 @@ int main(int argc, char **argv)
     qtest_add_func("/smmuv3-ats/inv/smmuen-0-is-ignored", test_inv_smmuen_0);
     qtest_add_func("/smmuv3-ats/inv/ur-is-no-error", test_inv_ur);
     qtest_add_func("/smmuv3-ats/inv/ste-is-not-asked", test_inv_without_ste);
+
+    qtest_add_func("/smmuv3-ats/time/sync-waits-for-late-completion",
+                   test_time_late);
+    qtest_add_func("/smmuv3-ats/time/only-sync-waits",
+                   test_time_only_sync_waits);
+    qtest_add_func("/smmuv3-ats/time/never-is-atc-inv-sync", test_time_never);
+    qtest_add_func("/smmuv3-ats/time/too-late-is-nobodys-completion",
+                   test_time_too_late);
+    qtest_add_func("/smmuv3-ats/time/out-of-order", test_time_out_of_order);
+    qtest_add_func("/smmuv3-ats/time/overtaken", test_time_overtaken);
+    qtest_add_func("/smmuv3-ats/time/who-has-no-atc-does-not-answer",
+                   test_time_no_atc);
+    qtest_add_func("/smmuv3-ats/time/in-flight", test_time_in_flight);
+    qtest_add_func("/smmuv3-ats/time/reset", test_time_reset);
+    qtest_add_func("/smmuv3-ats/time/off-by-default", test_time_off);
 
     qtest_add_func("/smmuv3-ats/off/treq-is-ur", test_off_treq);
     qtest_add_func("/smmuv3-ats/off/translated-is-aborted",

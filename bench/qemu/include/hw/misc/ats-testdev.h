@@ -60,6 +60,13 @@
 #define ATS_TESTDEV_INV_LAST_LO 0x068   /* RO: last byte */
 #define ATS_TESTDEV_INV_LAST_HI 0x06c
 
+/*
+ * How many microseconds after an Invalidate Request it takes effect, and is
+ * completed; if the IOMMU waits for completions, or else at once
+ */
+#define ATS_TESTDEV_INV_DELAY   0x074   /* RW */
+#define ATS_TESTDEV_INV_NEVER   0xffffffff
+
 /* Leaves a line in the trace (event ats_testdev_mark) */
 #define ATS_TESTDEV_MARK        0x070   /* WO: any value */
 
