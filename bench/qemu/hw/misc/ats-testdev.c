@@ -344,16 +344,16 @@ static void ats_testdev_invalidate(IOMMUNotifier *n, IOMMUTLBEntry *iotlb)
     d->r.inv_first = first;
     d->r.inv_last = last;
 
-    if (!enabled) {
-        /* An Unsupported Request; there is nothing in the ATC anyway */
-        d->r.invs_ur++;
-    } else {
+    /* Without E there is nothing in the ATC, but drivers count on an answer */
+    if (enabled) {
         d->r.invs++;
-        if (!ats_testdev_inv_defer(d, first & ~unit_mask, last | unit_mask) &&
-            !d->ignore_inv) {
-            dropped = ats_testdev_atc_drop(d, first & ~unit_mask,
-                                           last | unit_mask);
-        }
+    } else {
+        d->r.invs_ur++;
+    }
+    if (!ats_testdev_inv_defer(d, first & ~unit_mask, last | unit_mask) &&
+        !d->ignore_inv) {
+        dropped = ats_testdev_atc_drop(d, first & ~unit_mask,
+                                       last | unit_mask);
     }
     trace_ats_testdev_inv(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
                           first, last, enabled, dropped);

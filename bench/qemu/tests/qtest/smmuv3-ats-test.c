@@ -1766,23 +1766,33 @@ static void test_time_overtaken(void)
     assert_cmdq(&t, t.m.cmdq_prod, 0);
 }
 
-/* E clear, no ATS Capability, and nobody there at all: nobody answers */
+/* No ATS Capability, no VF Enable, nobody there at all: nobody answers */
 static void test_time_no_atc(void)
 {
-    static const uint32_t sids[] = { SID_PF, SID_NO_ATS, SID_PORT, 0x200 };
+    static const uint32_t sids[] = { SID_NO_ATS, SID_PORT, SID_VF, 0x200 };
     Test t;
     int i;
 
     start_time(&t);
-    ats_dev_disable(&t.dev);
     for (i = 0; i < ARRAY_SIZE(sids); i++) {
         assert_times_out(&t, inv_and_sync(&t, sids[i]));
     }
-    ats_assert_reg(&t.dev, ATS_TESTDEV_INVS, 0);
-    ats_assert_reg(&t.dev, ATS_TESTDEV_INVS_UR, 1);
-
-    ats_dev_enable(&t.dev, 0);
     smmu_atc_inv(&t.m, SID_PF, IOVA, 0);
+    assert_inv(&t.dev, 1, IOVA, IOVA + 0xfff);
+}
+
+/* With ATS disabled it is for the device to answer or not */
+static void test_time_disabled(void)
+{
+    Test t;
+
+    start_time(&t);
+    ats_dev_disable(&t.dev);
+    smmu_atc_inv(&t.m, SID_PF, IOVA, 0);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, ATS_TESTDEV_INV_NEVER);
+    assert_times_out(&t, inv_and_sync(&t, SID_PF));
+    ats_assert_reg(&t.dev, ATS_TESTDEV_INVS, 0);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_INVS_UR, 2);
 }
 
 /* A request in flight when its function is reset, or its ATS is disabled */
@@ -2413,6 +2423,7 @@ int main(int argc, char **argv)
     qtest_add_func("/smmuv3-ats/time/overtaken", test_time_overtaken);
     qtest_add_func("/smmuv3-ats/time/who-has-no-atc-does-not-answer",
                    test_time_no_atc);
+    qtest_add_func("/smmuv3-ats/time/disabled-may-answer", test_time_disabled);
     qtest_add_func("/smmuv3-ats/time/in-flight", test_time_in_flight);
     qtest_add_func("/smmuv3-ats/time/reset", test_time_reset);
     qtest_add_func("/smmuv3-ats/time/off-by-default", test_time_off);
