@@ -26,7 +26,7 @@ load_pin
 [ "$MODE" = tree ] || [ -f "$LIST" ] || die "series/$BASE/scenarios is missing: nothing to compare"
 begin
 . "$TOP/bench/lib.sh"
-MACHINES="$HARDWARE fail_nth timeouts"
+MACHINES="$HARDWARE fail_nth timeouts figures"
 [ "$MODE" = tree ] || need_prepared_tree
 [ -z "${MACHINE:-}" ] || case " $MACHINES " in
 *" $MACHINE "*) MACHINES=$MACHINE ;;
@@ -57,9 +57,20 @@ calls() { # LABEL: the first such call trace
 attach_warns() {
 	calls unpatched | awk '/ pci_disable_ats\+/ { n = NR } / arm_smmu_attach_prepare\+/ && NR == n + 1 { ok = 1 } END { exit !ok }'
 }
+report_costs() {
+	"$TOP/bench/facts.py" costs "$BENCH" >"$BENCH/costs" || :
+	[ -s "$BENCH/costs" ] || tap 'not ok' 'figures: there are none'
+	while read -r verdict text; do
+		case $verdict in
+		holds) tap ok "figures: $text" ;;
+		*) tap 'not ok' "figures: $text" ;;
+		esac
+	done <"$BENCH/costs"
+}
 evidence() {
 	report_counts unpatched
 	report_counts patched
+	case " $MACHINES " in *' figures '*) report_costs ;; esac
 	case " $MACHINES " in *' ats '*) ;; *) return ;; esac
 	seen=no
 	! attach_warns || seen=yes
@@ -75,6 +86,7 @@ evidence() {
 }
 table() {
 	show_scenarios ''
+	case " $MACHINES " in *' figures '*) "$TOP/bench/facts.py" figures "$BENCH" | tee "$RESULTS/figures.txt" ;; esac
 	case " $MACHINES " in *' ats '*) ;; *) return ;; esac
 	say "WARNINGs in pci_disable_ats(): $(warnings unpatched) unpatched, $(warnings patched) patched."
 	[ "$(warnings unpatched)" = 0 ] || { say "The first ($BENCH/unpatched/ats.console):"; calls unpatched | sed 's/^/    /'; }

@@ -5,6 +5,8 @@
 facts.py table BENCH LIST   print the rows that LIST names: splats, E bit, what the kernel believes (ATS in the IOMMU's
                             entry, as STE.EATS), what user space is told, commands per unmap, unpatched and patched
 facts.py counts FOLDER      for each counted run of unmaps: is QEMU's trace of the command queue what the guest has seen?
+facts.py figures BENCH      print what each operation costs, unpatched and patched
+facts.py costs BENCH        does the patched kernel need more than the unpatched one, or for ATS where there can be none?
 
 The facts are the lines "#@ ..." in a machine's KTAP; bench/README.md has their form.
 """
@@ -27,6 +29,7 @@ class Case:
         self.splats = 0
         self.states = []
         self.commands = []
+        self.figures = []
 
     def worst(self, key):
         """Return the highest value of KEY in any state, as text; '-' when it was not to be seen."""
@@ -53,7 +56,7 @@ def read_lines(lines):
         elif line.startswith('#@ ') and current:
             kind, *pairs = line[3:].split()
             fact = dict(pair.split('=', 1) for pair in pairs if '=' in pair)
-            {'state': current.states, 'commands': current.commands}.get(kind, []).append(fact)
+            {'state': current.states, 'commands': current.commands, 'figure': current.figures}.get(kind, []).append(fact)
     return cases
 
 
@@ -143,10 +146,53 @@ def counts(folder):
                       f"{fact['total']} in the queue, {traced} in QEMU's trace")
 
 
+def read_figures(bench):
+    """Return the figures of both kernels: case, whether it can use ATS, operation, to (commands, instructions)."""
+    both = []
+    for label in ('unpatched', 'patched'):
+        both.append({(name.split('.', 2)[2], fact['ats'] == '1', fact['operation']): (int(fact['commands']), int(fact['instructions']))
+                     for name, case in read_machines(os.path.join(bench, label)).items() for fact in case.figures})
+    return both
+
+
+def figures(bench):
+    """Print what each operation costs."""
+    before, after = read_figures(bench)
+    row = '{:10}  {:22}  {:9}  {:>8}  {}'
+    print('\nEach pair: unpatched > patched. Instructions are the least of several runs.')
+    print(row.format('function', 'by', 'operation', 'commands', 'instructions'))
+    for key, cost in after.items():
+        function, way = key[0].split('.')
+        commands, instructions = zip(before.get(key, ('-', '-')), cost)
+        print(row.format(function, way + (', has ATS' if key[1] else ''), key[2], '{} > {}'.format(*commands),
+                         '{} > {}'.format(*instructions)))
+    print()
+
+
+def costs(bench):
+    """Print "holds" or "fails", and what, for each claim about the figures."""
+    before, after = read_figures(bench)
+    for case in dict.fromkeys(key[0] for key in after):
+        mine = [key for key in after if key[0] == case]
+        dearer = [key[2] for key in mine if after[key][0] > before.get(key, (0, 0))[0]]
+        old, new = (sum(cost.get(key, (0, 0))[1] for key in mine) for cost in (before, after))
+        verdict = 'holds' if not dearer and new <= old else 'fails'
+        print(f"{verdict} {case}: no operation takes more commands than on the unpatched kernel{' but ' if dearer else ''}"
+              f"{', '.join(dearer)}; all of them take {new} instructions, unpatched {old}")
+    for way in dict.fromkeys(key[0].split('.')[1] for key in after):
+        cheapest = {}
+        for (case, ats, operation), cost in after.items():
+            if case.endswith('.' + way) and not ats:
+                cheapest.setdefault(operation, set()).add(cost)
+        differ = [operation for operation, seen in cheapest.items() if len(seen) > 1]
+        print(f"{'fails' if differ or not cheapest else 'holds'} {way}: what cannot use ATS costs the same, to the instruction, whether it "
+              f"has the Capability or not{': not so: ' if differ else ''}{', '.join(differ)}")
+
+
 if __name__ == '__main__':
     if len(sys.argv) == 4 and sys.argv[1] == 'table':
         table(*sys.argv[2:])
-    elif len(sys.argv) == 3 and sys.argv[1] == 'counts':
-        counts(sys.argv[2])
+    elif len(sys.argv) == 3 and sys.argv[1] in ('counts', 'figures', 'costs'):
+        {'counts': counts, 'figures': figures, 'costs': costs}[sys.argv[1]](sys.argv[2])
     else:
         sys.exit(__doc__)

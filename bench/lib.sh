@@ -96,13 +96,14 @@ program_of() { case " $HARDWARE " in *" $1 "*) say scenarios ;; *) say "$1" ;; e
 # The guest's time is counted in its instructions, and skipped while it sleeps: a run takes as long as there is work, and
 # gives the same again.
 arguments() { # MACHINE LABEL
-	cpus=1
-	[ "$1" != timeouts ] || cpus=2
-	say -icount shift=0,sleep=off -M virt,iommu=smmuv3,gic-version=3 -cpu cortex-a72 -smp $cpus -m 512 -global arm-smmuv3.fwb=on \
-		-trace smmuv3_cmdq_opcode
+	say -icount shift=0,sleep=off -M virt,iommu=smmuv3,gic-version=3 -m 512 -global arm-smmuv3.fwb=on -trace smmuv3_cmdq_opcode
+	case $1 in
+	timeouts) say -cpu cortex-a72 -smp 2 -global arm-smmuv3.ats-inv-timeout=5 ;;
+	figures) say -cpu cortex-a72,cntfrq=1000000000 -smp 1 ;; # a tick for each instruction
+	*) say -cpu cortex-a72 -smp 1 ;;
+	esac
 	say -readconfig "$TOP/bench/machine.cfg" -kernel "$BENCH/Image-$2" -initrd "$INITRAMFS"
 	[ "$1" = smmu-without-ats ] || say -global arm-smmuv3.ats=on
-	[ "$1" != timeouts ] || say -global arm-smmuv3.ats-inv-timeout=5
 	case $1 in *-without-ats) say -dtb "$BENCH/$1.dtb" ;; esac
 }
 # What a program of its own takes besides: see who sources this.

@@ -77,6 +77,35 @@ run_machine() { run "$BENCH/run.py" "$T/out" "$T/qemu" -M virt; }
 	[ "$output" = "differs ats.a.b: commands of 1 unmaps: 2 in the queue, 1 in QEMU's trace" ]
 }
 
+# Two functions that cannot use ATS and one that can, each attached once: "commands instructions" of each.
+figures() { # LABEL A B C
+	mkdir -p "$T/bench/$1"
+	ats=0 function=a
+	for cost in "$2" "$3" "$4"; do
+		[ "$function" != c ] || ats=1
+		printf '#  RUN           figures.%s.iommufd ...\n#@ figure operation=attach ats=%s commands=%s instructions=%s\nok 1 figures.%s.iommufd\n' \
+			"$function" "$ats" "${cost% *}" "${cost#* }" "$function"
+		function=$(printf %s "$function" | tr ab bc)
+	done >"$T/bench/$1/figures.ktap"
+}
+costs() { "$BENCH/facts.py" costs "$T/bench" | cut -d ' ' -f 1,2 | paste -sd ' '; }
+
+@test "the bench: costs are compared with those of the unpatched kernel, and where ATS cannot be used with each other" {
+	figures unpatched '9 100' '11 200' '11 110'
+	figures patched '9 100' '9 100' '11 110'
+	[ "$(costs)" = 'holds a.iommufd: holds b.iommufd: holds c.iommufd: holds iommufd:' ]
+	figures patched '9 100' '9 100' '12 110'
+	[ "$(costs)" = 'holds a.iommufd: holds b.iommufd: fails c.iommufd: holds iommufd:' ]
+	figures patched '9 100' '9 100' '11 111'
+	[ "$(costs)" = 'holds a.iommufd: holds b.iommufd: fails c.iommufd: holds iommufd:' ]
+	figures patched '9 100' '9 99' '11 110'
+	[ "$(costs)" = 'holds a.iommufd: holds b.iommufd: holds c.iommufd: fails iommufd:' ]
+	rm "$T/bench/unpatched/figures.ktap"
+	[ "$(costs)" = 'fails a.iommufd: fails b.iommufd: fails c.iommufd: fails iommufd:' ]
+	rm "$T/bench/patched/figures.ktap"
+	[ -z "$(costs)" ]
+}
+
 @test "the bench: bad use is told in one line" {
 	BUILD_DIR=$T/build run "$BENCH/bench.sh" everything
 	[ "$status" = 2 ]

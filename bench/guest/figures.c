@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What attaching, mapping, unmapping and detaching cost: commands in the SMMU's queue, and instructions. The machine's time is counted
+ * in instructions, and its counter has a tick for each: see bench/lib.sh. Every operation is done a few times, as now and then a timer
+ * interrupt falls into one: the least is its cost, and the same on every run.
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "steps.h"
+
+#define TIMES 16
+
+FIXTURE(figures) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(figures) {
+	unsigned int slot, vf;
+};
+
+FIXTURE_VARIANT_ADD(figures, vf_off_off) { .slot = 2, .vf = 1 };
+FIXTURE_VARIANT_ADD(figures, vf_off_on) { .slot = 3, .vf = 1 };
+FIXTURE_VARIANT_ADD(figures, vf_on_on) { .slot = 5, .vf = 1 };
+FIXTURE_VARIANT_ADD(figures, plain_on) { .slot = 6 };
+FIXTURE_VARIANT_ADD(figures, plain_off) { .slot = 7 };
+
+FIXTURE_SETUP(figures)
+{
+	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+}
+
+FIXTURE_TEARDOWN(figures)
+{
+	bench_end(_metadata, &self->b);
+}
+
+static uint64_t instructions(void)
+{
+	uint64_t count;
+
+	asm volatile("isb\n\tmrs %0, cntvct_el0" : "=r" (count) :: "memory");
+	return count;
+}
+
+static uint64_t counter_frequency(void)
+{
+	uint64_t frequency;
+
+	asm volatile("mrs %0, cntfrq_el0" : "=r" (frequency));
+	return frequency;
+}
+
+/**
+ * struct figure - what an operation costs
+ * @name: the operation
+ * @instructions: the least of them
+ * @commands: the least of them
+ * @most_commands: which has to be as many
+ */
+struct figure {
+	const char *name;
+	uint64_t instructions;
+	unsigned int commands, most_commands;
+};
+
+static void take(struct figure *figure, uint32_t sid, uint64_t begun, uint32_t prod)
+{
+	uint64_t count = instructions() - begun;
+	struct commands seen = smmu_commands(prod, smmu_cmdq_prod(), sid);
+
+	if (!figure->instructions || count < figure->instructions)
+		figure->instructions = count;
+	if (!figure->most_commands || seen.total < figure->commands)
+		figure->commands = seen.total;
+	if (seen.total > figure->most_commands)
+		figure->most_commands = seen.total;
+}
+
+static void report(struct __test_metadata *_metadata, const struct function *f, const struct figure figures[], size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		printf("#@ figure operation=%s ats=%d commands=%u instructions=%lu\n", figures[i].name, usable(f), figures[i].commands,
+		       (unsigned long)figures[i].instructions);
+		EXPECT_EQ(figures[i].commands, figures[i].most_commands) {
+			TH_LOG("%s: the number of commands is not always the same", figures[i].name);
+		}
+	}
+}
+
+/* Measures the expression, which returns a negative number if it fails. */
+#define COST(figure, operation) ({ \
+	uint32_t prod = smmu_cmdq_prod(); \
+	uint64_t begun = instructions(); \
+	int ret = operation; \
+	take(figure, self->b.f.sid, begun, prod); \
+	ASSERT_LE(0, ret); \
+})
+
+TEST_F(figures, iommufd)
+{
+	struct figure attach = { "attach" }, map = { "map" }, unmap = { "unmap" }, detach = { "detach" };
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(1000000000, counter_frequency());
+	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
+	/* The first one also opens the device. */
+	ASSERT_EQ(0, iommufd_attach(&b->v, b->v.ioas));
+	ASSERT_EQ(0, iommufd_detach(&b->v));
+	for (int i = 0; i < TIMES; i++) {
+		COST(&attach, iommufd_attach(&b->v, b->v.ioas));
+		COST(&map, vfio_map(&b->v, b->memory, IOVA, PAGE));
+		COST(&unmap, vfio_unmap(&b->v, IOVA, PAGE));
+		COST(&detach, iommufd_detach(&b->v));
+	}
+	report(_metadata, &b->f, (struct figure[]){ attach, map, unmap, detach }, 4);
+}
+
+TEST_F(figures, vfio_type1)
+{
+	struct figure attach = { "attach" }, map = { "map" }, unmap = { "unmap" };
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(1000000000, counter_frequency());
+	for (int i = 0; i < TIMES; i++) {
+		ASSERT_EQ(0, vfio_claim(&b->v, &b->f));
+		COST(&attach, vfio_set_iommu(&b->v));
+		COST(&map, vfio_map(&b->v, b->memory, IOVA, PAGE));
+		COST(&unmap, vfio_unmap(&b->v, IOVA, PAGE));
+		vfio_close(&b->v);
+	}
+	report(_metadata, &b->f, (struct figure[]){ attach, map, unmap }, 3);
+}
+
+TEST_HARNESS_MAIN
