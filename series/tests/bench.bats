@@ -77,13 +77,13 @@ run_machine() { run "$BENCH/run.py" "$T/out" "$T/qemu" -M virt; }
 	[ "$output" = "differs ats.a.b: commands of 1 unmaps: 2 in the queue, 1 in QEMU's trace" ]
 }
 
-# Two functions that cannot use ATS and one that can, each attached once: "commands instructions" of each.
+# Two functions that cannot use ATS and one that can, each unmapped from once: "commands instructions" of each.
 figures() { # LABEL A B C
 	mkdir -p "$T/bench/$1"
 	ats=0 function=a
 	for cost in "$2" "$3" "$4"; do
 		[ "$function" != c ] || ats=1
-		printf '#  RUN           figures.%s.iommufd ...\n#@ figure operation=attach ats=%s commands=%s instructions=%s\nok 1 figures.%s.iommufd\n' \
+		printf '#  RUN           figures.%s.iommufd ...\n#@ figure operation=unmap ats=%s commands=%s instructions=%s\nok 1 figures.%s.iommufd\n' \
 			"$function" "$ats" "${cost% *}" "${cost#* }" "$function"
 		function=$(printf %s "$function" | tr ab bc)
 	done >"$T/bench/$1/figures.ktap"
