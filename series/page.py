@@ -27,6 +27,11 @@ COSTS = {
     'ats.function.vf_off_off.unmap_costs_of_iommufd': 'neither VF nor PF has it: iommufd',
     'ats.function.vf_on_on.unmap_costs_of_iommufd': 'both have it, so ATS is on: iommufd',
 }
+FIGURES = {
+    'figures.figures.vf_off_on.iommufd': 'VF with the capability, PF without',
+    'figures.figures.vf_off_off.iommufd': 'neither VF nor PF has it',
+    'figures.figures.vf_on_on.iommufd': 'both have it, so ATS is on',
+}
 LOOK = '''
 :root { --ink: #1b1f24; --faint: #5c6670; --line: #d5dae0; --good: #1a7f4b; --goodbg: #e3f4ea; --bad: #b3261e; --badbg: #fdeceb;
   --on: #f2c14e; --off: #eef1f4 }
@@ -150,6 +155,32 @@ def costs(bases):
     yield '</div></div></section>'
 
 
+# ---- what each operation costs
+
+def change(old, new):
+    mood = '' if old == new else ' class="good"' if new < old else ' class="bad"'
+    return f'<td>{old:,}</td><td{mood}>{new:,}</td>'
+
+
+def figures(bases):
+    rows = []
+    for title, seen in bases:
+        for name, what in FIGURES.items() if seen else ():
+            old, new = ({figure['operation']: figure for figure in seen[kernel].get(name, facts.Case()).figures} for kernel in KERNELS)
+            rows += [f'<tr><td>{text(title)}</td><td>{text(what)}</td><td>{text(operation)}</td>'
+                     + ''.join(change(int(old[operation][key]), int(cost[key])) for key in ('commands', 'instructions')) + '</tr>'
+                     for operation, cost in new.items() if operation in old]
+    if not rows:
+        return
+    yield '<section><h2>What each operation costs</h2>'
+    yield ('<p>By iommufd, a page at a time. Instructions are counted by QEMU; the least of several runs, and the same each time, but where '
+           'a warning is printed.</p><div class="wide"><table>')
+    yield '<tr><th rowspan="2">kernel</th><th rowspan="2">function</th><th rowspan="2">operation</th><th colspan="2">commands</th>'
+    yield f'<th colspan="2">instructions</th></tr><tr>{"<th>unpatched</th><th>patched</th>" * 2}</tr>'
+    yield from rows
+    yield '</table></div></section>'
+
+
 # ---- the scenarios
 
 def listed(path):
@@ -207,6 +238,7 @@ def page(root, queues, names, tables, legend):
            'it.</p>')
     yield from bad_case(bases)
     yield from costs(bases)
+    yield from figures(bases)
     yield from scenarios(bases, [queues / name for name in kernels])
     yield from everything(tables, legend)
     yield '</body></html>'

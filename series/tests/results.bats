@@ -265,11 +265,14 @@ four_suites() {
 
 # bench_ktap E EATS TOLD RESULT [SPLAT]: the bad case, as a machine of the bench writes it
 bench_ktap() {
-	printf '%s\n' 'KTAP version 1' 1..1 '    # Subtest: ats' '    1..2' '    #  RUN           function.vf_off_on.iommufd_twice ...' \
+	printf '%s\n' 'KTAP version 1' 1..2 '    # Subtest: ats' '    1..2' '    #  RUN           function.vf_off_on.iommufd_twice ...' \
 		"    #@ state step=default bdf=0 e=$1 iommu=$2" "    #@ state step=told bdf=0 not_supported=$3" ${5:+"    #@ splat $5"} \
 		"    $4 1 function.vf_off_on.iommufd_twice" '    #  RUN           function.vf_off_on.unmap_costs_of_iommufd ...' \
 		"    #@ commands mark=1 unmaps=2 total=$((4 + 4 * $2)) tlbi=2 sync=2 atc_inv=0" \
-		'    ok 2 function.vf_off_on.unmap_costs_of_iommufd' "$4 1 ats"
+		'    ok 2 function.vf_off_on.unmap_costs_of_iommufd' "$4 1 ats" '    # Subtest: figures' '    1..1' \
+		'    #  RUN           figures.vf_off_on.iommufd ...' \
+		"    #@ figure operation=unmap ats=$2 commands=$((2 + 2 * $2)) instructions=$((6000 + 900 * $2))" \
+		'    ok 1 figures.vf_off_on.iommufd' 'ok 2 figures'
 }
 
 @test "report: the page shows where they part, what an unmap costs, and each scenario" {
@@ -285,6 +288,7 @@ bench_ktap() {
 	grep -q '<td class="off">off</td><td>ATS cannot be used</td><td class="off">off</td>' "$PAGE"
 	grep -q '<b>unpatched</b>.*class="much".*4\.0<' "$PAGE"
 	grep -q '<b>patched</b>.*2\.0<' "$PAGE"
+	grep -qF '<td>unmap</td><td>4</td><td class="good">2</td><td>6,900</td><td class="good">6,000</td>' "$PAGE"
 	grep -qF '<td>iommufd &amp; a &lt;VF&gt;</td><td class="fail">fails, 1 complaint</td><td class="pass">passes</td>' "$PAGE"
 	[ "$(grep -cE '<script|<link|src=|url\(|https?:' "$PAGE")" = 0 ]
 }
