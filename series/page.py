@@ -167,16 +167,18 @@ def figures(bases):
     for title, seen in bases:
         for name, what in FIGURES.items() if seen else ():
             old, new = ({figure['operation']: figure for figure in seen[kernel].get(name, facts.Case()).figures} for kernel in KERNELS)
-            rows += [f'<tr><td>{text(title)}</td><td>{text(what)}</td><td>{text(operation)}</td>'
-                     + ''.join(change(int(old[operation][key]), int(cost[key])) for key in ('commands', 'instructions')) + '</tr>'
-                     for operation, cost in new.items() if operation in old]
+            if new and old.keys() >= new.keys():
+                rows.append(f'<tr><th colspan="5">{text(title)}: {text(what)}</th></tr>')
+                rows += [f'<tr><td>{text(operation)}</td>'
+                         + ''.join(change(int(old[operation][key]), int(cost[key])) for key in ('commands', 'instructions')) + '</tr>'
+                         for operation, cost in new.items()]
     if not rows:
         return
     yield '<section><h2>What each operation costs</h2>'
     yield ('<p>By iommufd, a page at a time. Instructions are counted by QEMU; the least of several runs, and the same each time, but where '
            'a warning is printed.</p><div class="wide"><table>')
-    yield '<tr><th rowspan="2">kernel</th><th rowspan="2">function</th><th rowspan="2">operation</th><th colspan="2">commands</th>'
-    yield f'<th colspan="2">instructions</th></tr><tr>{"<th>unpatched</th><th>patched</th>" * 2}</tr>'
+    yield '<tr><th rowspan="2">operation</th><th colspan="2">commands</th><th colspan="2">instructions</th></tr>'
+    yield f'<tr>{"<th>unpatched</th><th>patched</th>" * 2}</tr>'
     yield from rows
     yield '</table></div></section>'
 
