@@ -98,7 +98,7 @@ program_of() { case " $HARDWARE " in *" $1 "*) say scenarios ;; *) say "$1" ;; e
 arguments() { # MACHINE LABEL
 	say -icount shift=0,sleep=off -M virt,iommu=smmuv3,gic-version=3 -m 512 -global arm-smmuv3.fwb=on -trace smmuv3_cmdq_opcode
 	case $1 in
-	timeouts) say -cpu cortex-a72 -smp 2 -global arm-smmuv3.ats-inv-timeout=5 ;;
+	timeouts) say -cpu cortex-a72 -smp 2 -global arm-smmuv3.x-ats-inv-timeout=5 ;;
 	figures) say -cpu cortex-a72,cntfrq=1000000000 -smp 1 ;; # a tick for each instruction
 	*) say -cpu cortex-a72 -smp 1 ;;
 	esac

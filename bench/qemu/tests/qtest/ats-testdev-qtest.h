@@ -545,7 +545,7 @@ static inline void smmu_cmd_queue(ATSMachine *m, uint64_t d0, uint64_t d1)
     m->cmdq_prod = extract32(m->cmdq_prod + 1, 0, ATS_QUEUE_LOG2 + 1);
 }
 
-/* ... and tell: the model has consumed it when the write returns */
+/* ... and tell: it is consumed on return, unless a CMD_SYNC waits */
 static inline void smmu_cmd_go(ATSMachine *m)
 {
     smmu_write(m, SMMU_CMDQ_PROD, m->cmdq_prod);

@@ -1555,11 +1555,11 @@ static void test_inv_without_ste(void)
 /* Completions that take their time, or do not come */
 
 #define TIMEOUT_US  10000
-#define WITH_TIME   WITH_ATS "-global arm-smmuv3.ats-inv-timeout=10 " \
+#define WITH_TIME   WITH_ATS "-global arm-smmuv3.x-ats-inv-timeout=10 " \
                     "-device ats-testdev,id=no,bus=pcie.0,addr=0x5,ats=off "
 #define SID_NO_ATS  0x028
 
-static void start_time_args(Test *t, const char *args)
+static void start_completion_args(Test *t, const char *args)
 {
     start_args(t, args);
     smmu_cr0(&t->m, CR0_ALL);
@@ -1567,9 +1567,9 @@ static void start_time_args(Test *t, const char *args)
     ats_assert_treq(&t->dev, ATS_TESTDEV_CMD_TREQ, IOVA, PA_S1, PERM_RW);
 }
 
-static void start_time(Test *t)
+static void start_completion(Test *t)
 {
-    start_time_args(t, WITH_TIME);
+    start_completion_args(t, WITH_TIME);
 }
 
 static void step_us(Test *t, int64_t us)
@@ -1616,7 +1616,10 @@ static uint32_t inv_and_sync(Test *t, uint32_t sid)
 static void assert_times_out(Test *t, uint32_t at)
 {
     assert_cmdq(t, at, 0);
-    step_us(t, TIMEOUT_US - 1);
+    /* That there are more commands does not give it more time */
+    step_us(t, TIMEOUT_US / 2);
+    smmu_cmd_go(&t->m);
+    step_us(t, TIMEOUT_US / 2 - 1);
     assert_cmdq(t, at, 0);
     step_us(t, 1);
     assert_cmdq(t, at, CERROR_ATC_INV_SYNC);
@@ -1629,12 +1632,12 @@ static void assert_times_out(Test *t, uint32_t at)
 }
 
 /* CMD_SYNC waits, and with it what is behind it. Then all goes on. */
-static void test_time_late(void)
+static void test_completion_late(void)
 {
     uint32_t at;
     Test t;
 
-    start_time(&t);
+    start_completion(&t);
     ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, 5000);
     at = inv_and_sync(&t, SID_PF);
     assert_cmdq(&t, at, 0);
@@ -1660,12 +1663,12 @@ static void test_time_late(void)
 }
 
 /* ATC_INV itself does not wait, nor does another command */
-static void test_time_only_sync_waits(void)
+static void test_completion_only_sync_waits(void)
 {
     Test t;
     int i;
 
-    start_time(&t);
+    start_completion(&t);
     ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, ATS_TESTDEV_INV_NEVER);
     for (i = 0; i < 3; i++) {
         smmu_atc_inv_queue(&t.m, SID_PF, IOVA, 0);
@@ -1679,11 +1682,12 @@ static void test_time_only_sync_waits(void)
     assert_times_out(&t, queue_sync(&t));
 }
 
-static void test_time_never(void)
+static void test_completion_never(void)
 {
     Test t;
 
-    start_time(&t);
+    start_completion(&t);
+    step_us(&t, 500); /* the time is not in whole milliseconds */
     ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, ATS_TESTDEV_INV_NEVER);
     assert_times_out(&t, inv_and_sync(&t, SID_PF));
     ats_assert_cached(&t.dev, IOVA, PA_S1);
@@ -1697,12 +1701,12 @@ static void test_time_never(void)
 }
 
 /* What comes after the time-out is not taken for the answer to another one */
-static void test_time_too_late(void)
+static void test_completion_too_late(void)
 {
     uint32_t at;
     Test t;
 
-    start_time(&t);
+    start_completion(&t);
     ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, TIMEOUT_US + 2000);
     assert_cmdq(&t, inv_and_sync(&t, SID_PF), 0);
     step_us(&t, TIMEOUT_US);
@@ -1719,13 +1723,13 @@ static void test_time_too_late(void)
 }
 
 /* One function answers before the other, which was asked first */
-static void test_time_out_of_order(void)
+static void test_completion_out_of_order(void)
 {
     uint32_t at;
     ATSDev d;
     Test t;
 
-    start_time(&t);
+    start_completion(&t);
     ats_dev_init(&d, &t.m, SID_D);
     ats_dev_enable(&d, 0);
     smmu_ste_config(&t.m, SID_D, CONFIG_S1, EATS_FULL);
@@ -1744,12 +1748,12 @@ static void test_time_out_of_order(void)
 }
 
 /* The same of one function */
-static void test_time_overtaken(void)
+static void test_completion_overtaken(void)
 {
     uint32_t at;
     Test t;
 
-    start_time(&t);
+    start_completion(&t);
     map_and_treq(&t, IOVA + 0x1000);
     ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, 2000);
     smmu_atc_inv_queue(&t.m, SID_PF, IOVA, 0);
@@ -1767,13 +1771,13 @@ static void test_time_overtaken(void)
 }
 
 /* No ATS Capability, no VF Enable, nobody there at all: nobody answers */
-static void test_time_no_atc(void)
+static void test_completion_no_atc(void)
 {
     static const uint32_t sids[] = { SID_NO_ATS, SID_PORT, SID_VF, 0x200 };
     Test t;
     int i;
 
-    start_time(&t);
+    start_completion(&t);
     for (i = 0; i < ARRAY_SIZE(sids); i++) {
         assert_times_out(&t, inv_and_sync(&t, sids[i]));
     }
@@ -1782,11 +1786,11 @@ static void test_time_no_atc(void)
 }
 
 /* With ATS disabled it is for the device to answer or not */
-static void test_time_disabled(void)
+static void test_completion_disabled(void)
 {
     Test t;
 
-    start_time(&t);
+    start_completion(&t);
     ats_dev_disable(&t.dev);
     smmu_atc_inv(&t.m, SID_PF, IOVA, 0);
     ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, ATS_TESTDEV_INV_NEVER);
@@ -1796,18 +1800,18 @@ static void test_time_disabled(void)
 }
 
 /* A request in flight when its function is reset, or its ATS is disabled */
-static void test_time_in_flight(void)
+static void test_completion_in_flight(void)
 {
     uint32_t at;
     Test t;
 
-    start_time(&t);
+    start_completion(&t);
     ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, 5000);
     at = inv_and_sync(&t, SID_PF);
     ats_dev_flr(&t.dev);
     assert_times_out(&t, at);
 
-    start_time(&t);
+    start_completion(&t);
     ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, 5000);
     at = inv_and_sync(&t, SID_PF);
     ats_dev_disable(&t.dev);
@@ -1816,30 +1820,59 @@ static void test_time_in_flight(void)
     assert_cmdq(&t, t.m.cmdq_prod, 0);
 }
 
-/* A reset of the machine, while a CMD_SYNC waits and when it has failed */
-static void test_time_reset(void)
+/* The queue is disabled while a CMD_SYNC waits; the answer comes meanwhile */
+static void test_completion_disabled_queue(void)
+{
+    uint32_t at;
+    Test t;
+
+    start_completion(&t);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, 5000);
+    at = inv_and_sync(&t, SID_PF);
+    smmu_cr0(&t.m, CR0_ALL & ~CR0_CMDQEN);
+    step_us(&t, 2 * TIMEOUT_US);
+    ats_assert_not_cached(&t.dev, IOVA);
+    assert_cmdq(&t, at, 0);
+    smmu_cr0(&t.m, CR0_ALL);
+    assert_cmdq(&t, t.m.cmdq_prod, 0);
+
+    /* No answer comes: it has all of its time from when it is enabled */
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, ATS_TESTDEV_INV_NEVER);
+    at = inv_and_sync(&t, SID_PF);
+    step_us(&t, TIMEOUT_US / 2);
+    smmu_cr0(&t.m, CR0_ALL & ~CR0_CMDQEN);
+    step_us(&t, 2 * TIMEOUT_US);
+    smmu_cr0(&t.m, CR0_ALL);
+    assert_times_out(&t, at);
+}
+
+/*
+ * A reset of the machine, while a CMD_SYNC waits and when it has failed, when
+ * only the error is left
+ */
+static void test_completion_reset(void)
 {
     Test t;
     int i;
 
     for (i = 1; i <= 2; i++) {
-        start_time(&t);
+        start_completion(&t);
         ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, ATS_TESTDEV_INV_NEVER);
         inv_and_sync(&t, SID_PF);
         step_us(&t, i * TIMEOUT_US / 2);
     }
-    start_time(&t);
+    start_completion(&t);
     smmu_cmd_sync(&t.m);
     step_us(&t, 2 * TIMEOUT_US);
     smmu_cmd_sync(&t.m);
 }
 
 /* By default nobody is late, and who has no ATC answers */
-static void test_time_off(void)
+static void test_completion_off(void)
 {
     Test t;
 
-    start_time_args(&t, WITH_ATS);
+    start_completion_args(&t, WITH_ATS);
     ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, ATS_TESTDEV_INV_NEVER);
     smmu_atc_inv(&t.m, SID_PF, IOVA, 0);
     ats_assert_not_cached(&t.dev, IOVA);
@@ -2412,21 +2445,29 @@ int main(int argc, char **argv)
     qtest_add_func("/smmuv3-ats/inv/ur-is-no-error", test_inv_ur);
     qtest_add_func("/smmuv3-ats/inv/ste-is-not-asked", test_inv_without_ste);
 
-    qtest_add_func("/smmuv3-ats/time/sync-waits-for-late-completion",
-                   test_time_late);
-    qtest_add_func("/smmuv3-ats/time/only-sync-waits",
-                   test_time_only_sync_waits);
-    qtest_add_func("/smmuv3-ats/time/never-is-atc-inv-sync", test_time_never);
-    qtest_add_func("/smmuv3-ats/time/too-late-is-nobodys-completion",
-                   test_time_too_late);
-    qtest_add_func("/smmuv3-ats/time/out-of-order", test_time_out_of_order);
-    qtest_add_func("/smmuv3-ats/time/overtaken", test_time_overtaken);
-    qtest_add_func("/smmuv3-ats/time/who-has-no-atc-does-not-answer",
-                   test_time_no_atc);
-    qtest_add_func("/smmuv3-ats/time/disabled-may-answer", test_time_disabled);
-    qtest_add_func("/smmuv3-ats/time/in-flight", test_time_in_flight);
-    qtest_add_func("/smmuv3-ats/time/reset", test_time_reset);
-    qtest_add_func("/smmuv3-ats/time/off-by-default", test_time_off);
+    qtest_add_func("/smmuv3-ats/completion/sync-waits-for-late-completion",
+                   test_completion_late);
+    qtest_add_func("/smmuv3-ats/completion/only-sync-waits",
+                   test_completion_only_sync_waits);
+    qtest_add_func("/smmuv3-ats/completion/never-is-atc-inv-sync",
+                   test_completion_never);
+    qtest_add_func("/smmuv3-ats/completion/too-late-is-ignored",
+                   test_completion_too_late);
+    qtest_add_func("/smmuv3-ats/completion/out-of-order",
+                   test_completion_out_of_order);
+    qtest_add_func("/smmuv3-ats/completion/overtaken",
+                   test_completion_overtaken);
+    qtest_add_func("/smmuv3-ats/completion/no-ats-no-completion",
+                   test_completion_no_atc);
+    qtest_add_func("/smmuv3-ats/completion/disabled-may-answer",
+                   test_completion_disabled);
+    qtest_add_func("/smmuv3-ats/completion/in-flight",
+                   test_completion_in_flight);
+    qtest_add_func("/smmuv3-ats/completion/disabled-queue",
+                   test_completion_disabled_queue);
+    qtest_add_func("/smmuv3-ats/completion/reset", test_completion_reset);
+    qtest_add_func("/smmuv3-ats/completion/off-by-default",
+                   test_completion_off);
 
     qtest_add_func("/smmuv3-ats/off/treq-is-ur", test_off_treq);
     qtest_add_func("/smmuv3-ats/off/translated-is-aborted",

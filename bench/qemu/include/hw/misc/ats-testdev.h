@@ -60,15 +60,15 @@
 #define ATS_TESTDEV_INV_LAST_LO 0x068   /* RO: last byte */
 #define ATS_TESTDEV_INV_LAST_HI 0x06c
 
+/* Leaves a line in the trace (event ats_testdev_mark) */
+#define ATS_TESTDEV_MARK        0x070   /* WO: any value */
+
 /*
  * How many microseconds after an Invalidate Request it takes effect, and is
- * completed; if the IOMMU waits for completions, or else at once
+ * completed. With an IOMMU that does not wait for that, it is at once.
  */
 #define ATS_TESTDEV_INV_DELAY   0x074   /* RW */
 #define ATS_TESTDEV_INV_NEVER   0xffffffff
-
-/* Leaves a line in the trace (event ats_testdev_mark) */
-#define ATS_TESTDEV_MARK        0x070   /* WO: any value */
 
 enum ats_testdev_cmd {
     /* Translation Request for ADDR..ADDR+LEN-1; what is granted is cached */
