@@ -55,12 +55,14 @@ static uint64_t counter_frequency(void)
 /**
  * struct figure - what an operation costs
  * @name: the operation
+ * @times: how often it was done
  * @instructions: the least of them
  * @commands: the least of them
  * @most_commands: which has to be as many
  */
 struct figure {
 	const char *name;
+	unsigned int times;
 	uint64_t instructions;
 	unsigned int commands, most_commands;
 };
@@ -70,12 +72,13 @@ static void take(struct figure *figure, uint32_t sid, uint64_t begun, uint32_t p
 	uint64_t count = instructions() - begun;
 	struct commands seen = smmu_commands(prod, smmu_cmdq_prod(), sid);
 
-	if (!figure->instructions || count < figure->instructions)
+	if (!figure->times || count < figure->instructions)
 		figure->instructions = count;
-	if (!figure->most_commands || seen.total < figure->commands)
+	if (!figure->times || seen.total < figure->commands)
 		figure->commands = seen.total;
 	if (seen.total > figure->most_commands)
 		figure->most_commands = seen.total;
+	figure->times++;
 }
 
 static void report(struct __test_metadata *_metadata, const struct function *f, const struct figure figures[], size_t count)
