@@ -176,7 +176,7 @@ def costs(bench):
     for case in dict.fromkeys(key[0] for key in after):
         mine = [key for key in after if key[0] == case]
         dearer = [f'{key[2]} in commands' for key in mine if after[key][0] > before.get(key, nothing)[0]]
-        # To switch ATS on and off has got a few checks, which cost a few instructions.
+        # The driver checks a little more when it switches ATS on or off: attach and detach are in the table alone.
         dearer += [f'{key[2]} in instructions' for key in mine
                    if key[2] in ('map', 'unmap') and after[key][1] > before.get(key, nothing)[1]]
         if not any(key[1] for key in mine) and sum(after[key][1] for key in mine) > sum(before.get(key, nothing)[1] for key in mine):
