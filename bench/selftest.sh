@@ -45,13 +45,26 @@ programs() {
 			say "$SELFTESTS/$program"
 	done
 }
-build_selftests() {
-	make_dir "$SELFTESTS"
+# What has borrowed the tree comes again and again, mostly for another kernel: git knows which programs stay as they are.
+of_selftests() { { tree_git rev-parse HEAD; tree_git diff HEAD -- tools include arch; } | sha256sum; }
+is_built() { [ -n "${BORROWER:-}" ] && [ -x "$1" ] && [ "$sum" = "$(cat "$(stamp_of "$1")" 2>/dev/null)" ]; } # PROGRAM
+stamp_of() { say "$SELFTESTS.built/${1##*/}"; }                                                                 # PROGRAM
+build_programs() {
+	sum=$(of_selftests)
+	stale=$(for program in $(programs); do is_built "$program" || say "$program"; done)
+	[ -n "$stale" ] || return 0
+	for program in $stale; do rm -f "$(stamp_of "$program")"; done
 	make_headers || return 1
-	# shellcheck disable=SC2046  # a list of names
+	# shellcheck disable=SC2086  # a list of names
 	make -B -C "$TREE/tools/testing/selftests/iommu" ARCH=arm64 CROSS_COMPILE="$CROSS" OUTPUT="$SELFTESTS" \
 		KHDR_INCLUDES="-isystem $BENCH/headers/usr/include" USERCFLAGS="-Werror -isystem $LIBCAP/usr/include" \
-		USERLDFLAGS="-static -L$LIBCAP/usr/lib/aarch64-linux-gnu" $(programs) || return 1
+		USERLDFLAGS="-static -L$LIBCAP/usr/lib/aarch64-linux-gnu" $stale || return 1
+	for program in $stale; do say "$sum" >"$(stamp_of "$program")"; done
+}
+build_selftests() {
+	make_dir "$SELFTESTS"
+	make_dir "$SELFTESTS.built"
+	build_programs || return 1
 	[ "$MODE" = build ] || make_guest selftest.cpio.gz SELFTESTS="$SELFTESTS"
 }
 selftests() {

@@ -1,12 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# coccinelle.sh [tree]: the semantic patch that the series adds, run by the kernel's own coccicheck. It has to find
+# coccinelle.sh [tree [CASE...]]: the semantic patch that the series adds, run by the kernel's own coccicheck. It has to find
 # in the unpatched code what series/BASE/coccinelle lists and nothing else, nothing in all of the tree, and what is planted in
 # series/coccinelle/*.c but nothing in their clean twins; what it mends, it must not find again. With "tree" only what
-# build/BASE/linux holds is looked at.
+# build/BASE/linux holds is looked at; of that, with coccinelle.FILE:FUNCTION:WHAT-IS-WRONG, only those files.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-case $#:${1:-} in 0: | 1:tree) ;; *) die "usage: coccinelle.sh [tree]" ;; esac
+MODE=${1:-series}
+[ $# = 0 ] || shift
+case $MODE:$# in series:0 | tree:*) ;; *) die 'usage: coccinelle.sh [tree [coccinelle.file:function:what-is-wrong...]]' ;; esac
 begin
 need spatch git make python3
 COCCI=$TREE/scripts/coccinelle/api/pci_ats.cocci
@@ -83,10 +85,21 @@ try_folder() { # FOLDER PREFIX LIST
 	mend "$1" "$2.mended"
 }
 
-try_tree() {
-	run 'the tree' check_tree
+# Of a few files a copy: coccicheck takes a folder, and would go through all of the tree's.
+files_of() { printf '%s\n' "$@" | sed 's/^coccinelle\.//; s/:.*//' | sort -u; } # CASE...
+try_tree() { # CASE...
+	if [ $# = 0 ]; then
+		files=$(callers)
+		run 'the tree' check_tree
+	else
+		files=$(files_of "$@")
+		mkdir "$SCRATCH/some"
+		# shellcheck disable=SC2086  # a list of names
+		(cd "$TREE" && cp --parents $files "$SCRATCH/some") 2>"$LOG" || die "there is no such file: $(head -n 1 "$LOG")"
+		run 'some files' check_folder "$SCRATCH/some" report
+	fi
 	findings "$OUT" >"$SCRATCH/found"
-	for file in $(callers); do
+	for file in $files; do
 		grep -q "^$file:" "$SCRATCH/found" || tap ok "coccinelle.$file"
 	done
 	while read -r finding; do tap 'not ok' "coccinelle.$finding: found"; done <"$SCRATCH/found"
@@ -120,6 +133,6 @@ rm -rf "$SCRATCH"
 make_dir "$SCRATCH"
 make_dir "$LOGS"
 tap_begin "coccinelle${LABEL:+-$LABEL}"
-try_tree
-[ "${1:-}" = tree ] || { try_base; try_planted; }
+try_tree "$@"
+[ "$MODE" = tree ] || { try_base; try_planted; }
 tap_end 'as it has to be' 'not as it has to be'

@@ -24,14 +24,15 @@ qemu) RUNS=qtest ;;
 esac
 
 field() { sed -n "/^--- /q; s/^$2: *//p" "$1"; }
-list() { # KIND
+# All that will run, as "KIND DIFF": asked for again and again, so the headers are read once.
+LISTED=$WORK/mutants
+list_all() {
 	for diff in "$QUEUE"/mutants/*.diff; do
-		[ -f "$diff" ] || continue
 		[ -z "${MUTANT:-}" ] || [ "$MUTANT" = "$(field "$diff" Mutant)" ] || [ "$MUTANT" = "$(basename "$diff" .diff)" ] || continue
-		[ "$(field "$diff" Run)" = "$1" ] || continue
-		shown_elsewhere "$diff" || say "$diff"
+		shown_elsewhere "$diff" || say "$(field "$diff" Run) $diff"
 	done
 }
+list() { sed -n "s/^$1 //p" "$LISTED"; } # KIND
 shown_elsewhere() { # DIFF
 	[ "${AMONG_ALL:-0}" = 1 ] && [ "$BASE" != "$DEFAULT_BASE" ] || return 1
 	twin=$QUEUES/$DEFAULT_BASE/mutants/${1##*/}
@@ -39,7 +40,6 @@ shown_elsewhere() { # DIFF
 }
 changes() { sed -n '/^@@ /,$ { /^@@ /d; /^[-+]/p; }; s/^Run: */&/p; s/^Expect: */&/p' "$1"; }
 passed() { case " ${PASSED:-} " in *" $1 "*) say "mutants: $1 has passed already" ;; *) return 1 ;; esac; } # KIND
-list_all() { for kind in $RUNS; do list "$kind"; done; }
 
 check_headers() {
 	for diff in "$QUEUE"/mutants/*.diff; do
@@ -79,7 +79,10 @@ run_one() { # KIND DIFF
 		# shellcheck disable=SC2046  # a list of names
 		LABEL=mutant "$SERIES/lint.sh" tree $(expected "$2")
 		;;
-	coccinelle) LABEL=mutant "$SERIES/coccinelle.sh" tree ;;
+	coccinelle)
+		# shellcheck disable=SC2046  # a list of names
+		LABEL=mutant "$SERIES/coccinelle.sh" tree $(expected "$2")
+		;;
 	qtest)
 		# shellcheck disable=SC2046  # a list of names
 		LABEL=mutant TIMEOUT=${TIMEOUT:-60} "$TOP/bench/qemu/qtest.sh" $(expected "$2")
@@ -186,7 +189,8 @@ try() { # KIND DIFF
 }
 
 check_headers
-[ -n "$(list_all)" ] || [ "${AMONG_ALL:-0}" = 1 ] || die "no mutant is called $MUTANT: $QUEUE_NAME/mutants has them"
+list_all >"$LISTED"
+[ -s "$LISTED" ] || [ "${AMONG_ALL:-0}" = 1 ] || die "no mutant is called $MUTANT: $QUEUE_NAME/mutants has them"
 make_dir "$LOGS"
 tap_begin mutants
 same=$(number "$(for diff in "$QUEUE"/mutants/*.diff; do ! shown_elsewhere "$diff" || say "$diff"; done | wc -l)")
