@@ -7,7 +7,6 @@
  * Lines that begin with "#@" are for bench/facts.py.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -394,17 +393,6 @@ static int in_use(struct __test_metadata *_metadata, struct bench *b)
 	request = vfio_removal_eventfd(&b->v);
 	ASSERT_LE(0, request);
 	return request;
-}
-
-static void give_back(struct __test_metadata *_metadata, struct bench *b, int eventfd)
-{
-	struct pollfd request = { .fd = eventfd, .events = POLLIN };
-
-	EXPECT_EQ(1, poll(&request, 1, 10000)) {
-		TH_LOG("nobody asked for the device");
-	}
-	close(eventfd);
-	vfio_close(&b->v);
 }
 
 static void gone(struct __test_metadata *_metadata, struct bench *b)

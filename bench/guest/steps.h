@@ -4,6 +4,7 @@
 #define STEPS_H
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -165,6 +166,18 @@ static inline bool wait_until(bool there, const struct function *f)
 		usleep(10000);
 	}
 	return false;
+}
+
+/* The kernel wants the function back, and says so by an eventfd. */
+static inline void give_back(struct __test_metadata *_metadata, struct bench *b, int eventfd)
+{
+	struct pollfd request = { .fd = eventfd, .events = POLLIN };
+
+	EXPECT_EQ(1, poll(&request, 1, 10000)) {
+		TH_LOG("nobody asked for the device");
+	}
+	close(eventfd);
+	vfio_close(&b->v);
 }
 
 #endif

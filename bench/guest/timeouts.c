@@ -27,6 +27,15 @@ static void check_unmap(struct __test_metadata *_metadata, const struct function
 	}
 }
 
+static void leave_first_cpu(struct __test_metadata *_metadata)
+{
+	cpu_set_t second;
+
+	CPU_ZERO(&second);
+	CPU_SET(1, &second);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(second), &second));
+}
+
 FIXTURE(timeouts) {
 	struct bench b;
 };
@@ -43,11 +52,7 @@ FIXTURE_VARIANT_ADD(timeouts, plain_off) { .slot = 7 };
 
 FIXTURE_SETUP(timeouts)
 {
-	cpu_set_t second;
-
-	CPU_ZERO(&second);
-	CPU_SET(1, &second);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(second), &second));
+	leave_first_cpu(_metadata);
 	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
@@ -136,6 +141,43 @@ TEST_F(timeouts, never)
 	check_unmap(_metadata, &b->f, &b->v);
 	vfio_close(&b->v);
 	check(_metadata, &b->f, NULL, "released", TRANSLATED);
+}
+
+/* ---- gone; last, because the slot stays empty */
+
+FIXTURE(pulled) {
+	struct bench b;
+};
+
+FIXTURE_SETUP(pulled)
+{
+	if (!access("/proc/lockdep", F_OK))
+		SKIP(return, "lockdep: see the hotplug of scenarios.c");
+	leave_first_cpu(_metadata);
+	bench_begin(_metadata, &self->b, 6, 0);
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+}
+
+FIXTURE_TEARDOWN(pulled)
+{
+	bench_end(_metadata, &self->b);
+}
+
+/* Nothing is mapped: an unmap would ask for the ATC, of which the driver does not know whose it is. */
+TEST_F(pulled, while_attached)
+{
+	struct bench *b = &self->b;
+	int request;
+
+	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
+	check(_metadata, &b->f, &b->v, "attached", TRANSLATED);
+	request = vfio_removal_eventfd(&b->v);
+	ASSERT_LE(0, request);
+	ASSERT_EQ(0, slot_pull(6));
+	give_back(_metadata, b, request);
+	ASSERT_TRUE(wait_until(false, &b->f));
+	EXPECT_EQ(0, iommu_ats(b->f.sid));
+	EXPECT_EQ(0, smmu_config(b->f.sid));
 }
 
 TEST_HARNESS_MAIN

@@ -174,9 +174,10 @@ static u32 fn_sid(struct smmu_fn *fn)
 	return fn->pdev->devfn;
 }
 
+/* What the function has, for as long as it is there */
 static bool fn_e_bit(struct smmu_ctx *ctx, struct smmu_fn *fn)
 {
-	return fn->pdev->ats_cap &&
+	return fn->pdev->ats_cap && !pci_dev_is_disconnected(fn->pdev) &&
 	       kunit_pci_bus_peek(ctx->kbus, fn->pdev, ATS_CTRL, 2) &
 		       PCI_ATS_CTRL_ENABLE;
 }
@@ -1118,6 +1119,22 @@ static void reset_restores_the_attachment(struct kunit *test)
 		    "[CFGI_CD. CFGI_CD. CFGI_STE. CFGI_STE. ATC_INV.]");
 }
 
+/* Pulled out, as pciehp finds it: a VF is gone with its PF */
+static void detach_of_what_is_gone_sends_no_atc_inv(struct kunit *test)
+{
+	struct smmu_fn *fn = add_param_fn(test);
+	struct pci_dev *pf = pci_physfn(fn->pdev);
+	struct smmu_ctx *ctx = test->priv;
+
+	alloc_domains(test, fn);
+	attach(test, fn, ctx->s1[0], "attach",
+	       "CFGI_CD. CFGI_CD. CFGI_STE. CFGI_STE. [ATC_INV.]");
+	WRITE_ONCE(fn->pdev->error_state, pci_channel_io_perm_failure);
+	WRITE_ONCE(pf->error_state, pci_channel_io_perm_failure);
+	attach(test, fn, arm_smmu_ops.blocked_domain, "detach",
+	       "CFGI_STE. CFGI_STE. TLBI_ASID. CFGI_CD. CFGI_CD.");
+}
+
 /* As vfio_iommu_type1 does, the way that the bug was found */
 static void vfio_type1_cycle_twice(struct kunit *test)
 {
@@ -1758,6 +1775,8 @@ static struct kunit_case smmu_ats_cases[] = {
 	KUNIT_CASE_PARAM(pasid_with_identity_and_blocked_on_the_rid,
 			 kind_gen_params),
 	KUNIT_CASE_PARAM(reset_restores_the_attachment, kind_gen_params),
+	KUNIT_CASE_PARAM(detach_of_what_is_gone_sends_no_atc_inv,
+			 kind_gen_params),
 	KUNIT_CASE_PARAM(vfio_type1_cycle_twice, kind_gen_params),
 	KUNIT_CASE_PARAM(nested_follows_the_guests_eats, kind_gen_params),
 	KUNIT_CASE_PARAM(guests_atc_inv_reaches_only_functions_with_ats,
