@@ -40,6 +40,7 @@ bool sysfs_there(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int sysfs_link(char *name, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int function_find(struct function *f, unsigned int slot, unsigned int vf);
 int function_e(const struct function *f);
+int function_set_e(const struct function *f);
 int function_bind(const struct function *f, const char *driver);
 int function_unbind(const struct function *f);
 int function_group(const struct function *f);

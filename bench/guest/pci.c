@@ -219,6 +219,24 @@ int function_e(const struct function *f)
 }
 
 /**
+ * function_set_e() - set the E bit behind the kernel's back
+ * @f: the function
+ *
+ * Return: 0, or -errno; -ENODEV when it has no ATS Capability.
+ */
+int function_set_e(const struct function *f)
+{
+	uint16_t control;
+	int ret;
+
+	if (!f->ats)
+		return -ENODEV;
+	ret = config_read(f, f->ats + PCI_ATS_CTRL, &control, sizeof(control));
+	control |= ATS_CTRL_E;
+	return ret ? ret : config_access(f, f->ats + PCI_ATS_CTRL, &control, sizeof(control), true);
+}
+
+/**
  * function_unbind() - take a function from its driver, if it has one
  * @f: the function
  */

@@ -617,4 +617,38 @@ TEST_F(stale, write_after_unmap)
 			ASSERT_EQ(0, b->memory[i]);
 }
 
+/* ---- what firmware has left, or the kernel before this one; last, because without the fix it stays like that */
+
+FIXTURE(left_over) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(left_over) {
+	unsigned int slot;
+};
+
+FIXTURE_VARIANT_ADD(left_over, function) { .slot = 6 };
+FIXTURE_VARIANT_ADD(left_over, quirked) { .slot = 9 };
+
+FIXTURE_SETUP(left_over)
+{
+	bench_begin(_metadata, &self->b, variant->slot, 0);
+}
+
+FIXTURE_TEARDOWN(left_over)
+{
+	bench_end(_metadata, &self->b);
+}
+
+/* Where the kernel uses ATS it clears the bit when it lets go of the function; elsewhere it finds it set. */
+TEST_F(left_over, e_bit_is_cleared)
+{
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(0, function_introduce(&b->f));
+	ASSERT_EQ(0, function_set_e(&b->f));
+	ASSERT_EQ(0, add_again(&b->f));
+	check(_metadata, &b->f, &b->v, "found", TRANSLATED);
+}
+
 TEST_HARNESS_MAIN
