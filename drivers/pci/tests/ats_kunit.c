@@ -371,7 +371,6 @@ static void ats_expect_left_over_e_cleared(struct kunit *test,
 
 	left_over.ats_ctrl = E | STU_64K;
 	pdev = ats_add(test, &left_over);
-	ats_expect_ctrl_write(test, pdev, STU_64K);
 	ats_expect_ctrl(test, pdev, STU_64K);
 }
 
