@@ -350,6 +350,34 @@ static void vf_of_quirked_pf_is_unsupported(struct kunit *test)
 	ats_expect_unsupported(test, vf);
 }
 
+/* By firmware, or by a kernel that has used ATS on it */
+static struct pci_dev *ats_add_left_enabled(struct kunit *test,
+					    const struct kunit_pci_fn_desc *desc)
+{
+	struct kunit_pci_fn_desc left_enabled = *desc;
+
+	left_enabled.ats_ctrl = E | STU_64K;
+	return ats_add(test, &left_enabled);
+}
+
+static void quirked_function_loses_an_e_bit_left_over(struct kunit *test)
+{
+	struct pci_dev *pdev = ats_add_left_enabled(test, test->param_value);
+
+	ats_expect_ctrl(test, pdev, STU_64K);
+}
+
+/* Until it is prepared: it may be somebody else's, as under a hypervisor */
+static void left_over_e_bit_of_another_function_stays(struct kunit *test)
+{
+	struct ats_ctx *ctx = test->priv;
+	struct pci_dev *pdev = ats_add_left_enabled(test, &ats);
+
+	KUNIT_EXPECT_EQ(test, E | STU_64K,
+			kunit_pci_bus_peek(ctx->kbus, pdev,
+					   KUNIT_PCI_ATS_CAP + PCI_ATS_CTRL, 2));
+}
+
 static void function_that_resembles_a_quirked_one_gets_enabled(struct kunit *test)
 {
 	struct pci_dev *pdev = ats_add(test, test->param_value);
@@ -357,31 +385,6 @@ static void function_that_resembles_a_quirked_one_gets_enabled(struct kunit *tes
 	ats_add_behind_iommu(test, pdev);
 	ats_expect_ctrl(test, pdev, E | STU_4K);
 	KUNIT_EXPECT_TRUE(test, pci_ats_supported(pdev));
-}
-
-/*
- * What firmware has left, or the kernel before this one: the E bit is cleared
- * when the function is added, whoever uses ATS on it, or does not
- */
-static void ats_expect_left_over_e_cleared(struct kunit *test,
-					   const struct kunit_pci_fn_desc *desc)
-{
-	struct kunit_pci_fn_desc left_over = *desc;
-	struct pci_dev *pdev;
-
-	left_over.ats_ctrl = E | STU_64K;
-	pdev = ats_add(test, &left_over);
-	ats_expect_ctrl(test, pdev, STU_64K);
-}
-
-static void left_over_e_bit_is_cleared(struct kunit *test)
-{
-	ats_expect_left_over_e_cleared(test, &ats);
-}
-
-static void left_over_e_bit_of_a_quirked_function_is_cleared(struct kunit *test)
-{
-	ats_expect_left_over_e_cleared(test, test->param_value);
 }
 
 /*
@@ -406,6 +409,19 @@ static void prepare_pf_writes_stu(struct kunit *test)
 	ats_expect_ctrl_write(test, pdev, ps - 12);
 	ats_expect_ctrl(test, pdev, ps - 12);
 	KUNIT_EXPECT_EQ(test, ps, pdev->ats_stu);
+}
+
+static void prepare_pf_clears_a_stale_enable_bit(struct kunit *test)
+{
+	struct pci_dev *pdev;
+
+	pdev = ats_add(test, &(struct kunit_pci_fn_desc) {
+		.ats = true,
+		.ats_ctrl = E | 1,
+	});
+	KUNIT_EXPECT_EQ(test, 0, pci_prepare_ats(pdev, PS_64K));
+	ats_expect_ctrl_write(test, pdev, STU_64K);
+	ats_expect_ctrl(test, pdev, STU_64K);
 }
 
 static void prepare_vf_of_prepared_pf_writes_nothing(struct kunit *test)
@@ -840,10 +856,11 @@ static struct kunit_case ats_cases[] = {
 	KUNIT_CASE_PARAM(vf_of_quirked_pf_is_unsupported, quirked_gen_params),
 	KUNIT_CASE_PARAM(function_that_resembles_a_quirked_one_gets_enabled,
 			 not_quirked_gen_params),
-	KUNIT_CASE(left_over_e_bit_is_cleared),
-	KUNIT_CASE_PARAM(left_over_e_bit_of_a_quirked_function_is_cleared,
+	KUNIT_CASE_PARAM(quirked_function_loses_an_e_bit_left_over,
 			 quirked_gen_params),
+	KUNIT_CASE(left_over_e_bit_of_another_function_stays),
 	KUNIT_CASE_PARAM(prepare_pf_writes_stu, page_shift_gen_params),
+	KUNIT_CASE(prepare_pf_clears_a_stale_enable_bit),
 	KUNIT_CASE_PARAM(prepare_vf_of_prepared_pf_writes_nothing,
 			 page_shift_gen_params),
 	KUNIT_CASE(prepare_vf_before_its_pf_fails),
