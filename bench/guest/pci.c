@@ -232,8 +232,10 @@ int function_set_e(const struct function *f)
 	if (!f->ats)
 		return -ENODEV;
 	ret = config_read(f, f->ats + PCI_ATS_CTRL, &control, sizeof(control));
+	if (ret)
+		return ret;
 	control |= ATS_CTRL_E;
-	return ret ? ret : config_access(f, f->ats + PCI_ATS_CTRL, &control, sizeof(control), true);
+	return config_access(f, f->ats + PCI_ATS_CTRL, &control, sizeof(control), true);
 }
 
 /**

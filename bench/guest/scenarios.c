@@ -632,6 +632,8 @@ FIXTURE_VARIANT_ADD(left_over, quirked) { .slot = 9 };
 
 FIXTURE_SETUP(left_over)
 {
+	if (variant->slot == 6 && !machine_is("ats") && !machine_is("noats"))
+		SKIP(return, "ATS is allowed, and nobody uses it: the bit may be a hypervisor's");
 	bench_begin(_metadata, &self->b, variant->slot, 0);
 }
 
@@ -640,7 +642,7 @@ FIXTURE_TEARDOWN(left_over)
 	bench_end(_metadata, &self->b);
 }
 
-/* Where the kernel uses ATS it clears the bit when it lets go of the function; elsewhere it finds it set. */
+/* Where the kernel uses ATS it clears the bit when it lets go of the function; where ATS is not allowed it finds it set. */
 TEST_F(left_over, e_bit_is_cleared)
 {
 	struct bench *b = &self->b;
