@@ -33,7 +33,7 @@ SELFTESTS=$BENCH/selftests LIBCAP=$BUILD_DIR/libcap
 # Of the iommufd selftests the largest buffer, twice, in pages of 2 MiB.
 parameters() { [ "$1" != iommufd ] || say hugepages=72; } # MACHINE
 
-# The headers are no prerequisites of kselftest's Makefile, so all that will run is built anew.
+# The headers are no prerequisites of kselftest's Makefile, so all that will run is built anew, but in a borrowed tree.
 needed() { # PROGRAM
 	case $1 in ats_policy | dma_map_stress) set -- tools ;; esac
 	[ -z "$WANTED" ] || [ -n "$(cases_of "$1")" ]
@@ -46,7 +46,7 @@ programs() {
 	done
 }
 # What has borrowed the tree comes again and again, mostly for another kernel: git knows which programs stay as they are.
-of_selftests() { { tree_git rev-parse HEAD; tree_git diff HEAD -- tools include arch; } | sha256sum; }
+of_selftests() { { tree_git rev-parse HEAD; tree_git diff HEAD -- tools include arch drivers/iommu/iommufd/iommufd_test.h; } | sha256sum; }
 is_built() { [ -n "${BORROWER:-}" ] && [ -x "$1" ] && [ "$sum" = "$(cat "$(stamp_of "$1")" 2>/dev/null)" ]; } # PROGRAM
 stamp_of() { say "$SELFTESTS.built/${1##*/}"; }                                                                 # PROGRAM
 build_programs() {

@@ -3,7 +3,7 @@
 # Everything there is to check, each case counted. The last line is the verdict.
 #   test.sh            what belongs to no kernel, then every base. One whose source cannot be had is skipped, the default not.
 #   BASE=7.3 test.sh   that base
-#   test.sh PART...    these, one after the other, beside the first: front-door, or a base
+#   test.sh PART...    these, one after the other, beside the first: front-door, with all sources after it, or a base
 set -eu
 ONLY=${BASE:-}
 . "$(dirname -- "$0")/lib.sh"
@@ -226,8 +226,8 @@ else
 	others=$(bases | grep -vxF "$DEFAULT_BASE" || :)
 	beside front-door
 	qemu
-	shared
 	join front-door
+	shared
 	# shellcheck disable=SC2086  # a list of names
 	beside $others
 	rm -f "$RESULTS/verdict" "$RESULTS/failed"

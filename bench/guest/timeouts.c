@@ -163,7 +163,7 @@ FIXTURE_TEARDOWN(pulled)
 	bench_end(_metadata, &self->b);
 }
 
-/* Nothing is mapped: an unmap would ask for the ATC, of which the driver does not know whose it is. */
+/* Nothing is mapped: an unmap before the detach still asks the function, with the fix as well. */
 TEST_F(pulled, while_attached)
 {
 	struct bench *b = &self->b;

@@ -368,7 +368,7 @@ static void quirked_function_loses_an_e_bit_left_over(struct kunit *test)
 }
 
 /* Until it is prepared: it may be somebody else's, as under a hypervisor */
-static void left_over_e_bit_of_another_function_stays(struct kunit *test)
+static void left_over_e_bit_stays_where_ats_is_allowed(struct kunit *test)
 {
 	struct ats_ctx *ctx = test->priv;
 	struct pci_dev *pdev = ats_add_left_enabled(test, &ats);
@@ -858,7 +858,7 @@ static struct kunit_case ats_cases[] = {
 			 not_quirked_gen_params),
 	KUNIT_CASE_PARAM(quirked_function_loses_an_e_bit_left_over,
 			 quirked_gen_params),
-	KUNIT_CASE(left_over_e_bit_of_another_function_stays),
+	KUNIT_CASE(left_over_e_bit_stays_where_ats_is_allowed),
 	KUNIT_CASE_PARAM(prepare_pf_writes_stu, page_shift_gen_params),
 	KUNIT_CASE(prepare_pf_clears_a_stale_enable_bit),
 	KUNIT_CASE_PARAM(prepare_vf_of_prepared_pf_writes_nothing,
