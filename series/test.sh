@@ -222,8 +222,9 @@ if [ -n "$ONLY" ]; then
 	base
 	say "$passed $failed $skipped" >"$RESULTS/verdict"
 else
-	# The default base is where everything is; the others, of which less is left, fill the time in which it links, or waits.
-	others=$(bases | grep -vxF "$DEFAULT_BASE" || :)
+	# The default base is where everything is; the others, of which less is left, fill the time in which it links, or waits. The
+	# oldest first, because it has more mutants of its own: these take one core, and should not be all that is left at the end.
+	others=$(bases | grep -vxF "$DEFAULT_BASE" | sort -V)
 	beside front-door
 	qemu
 	join front-door
