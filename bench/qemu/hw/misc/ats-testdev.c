@@ -127,6 +127,7 @@ struct ATSTestDev {
     bool ats;
     bool page_aligned;
     bool ignore_inv;
+    bool no_soft_reset;
     uint8_t inv_queue_depth;
     uint8_t revision_id;
     uint16_t vendor_id;
@@ -818,14 +819,37 @@ static const MemoryRegionOps ats_testdev_buf_ops = {
     },
 };
 
-/* SR-IOV is seen to by pci_default_write_config() */
+static bool ats_testdev_is_asleep(PCIDevice *p)
+{
+    return p->pm_cap && (pci_get_word(p->config + p->pm_cap + PCI_PM_CTRL) &
+                         PCI_PM_CTRL_STATE_MASK);
+}
+
+/* VFs without power states of their own are in that of the PF (9.6.2) */
+static void ats_testdev_power_vfs(PCIDevice *pf, bool on)
+{
+    for (int i = 0; i < pcie_sriov_num_vfs(pf); i++) {
+        Object *vf = OBJECT(pcie_sriov_get_vf_at_index(pf, i));
+
+        if (object_dynamic_cast(vf, TYPE_ATS_TESTDEV)) {
+            memory_region_set_enabled(&ATS_TESTDEV(vf)->bar, on);
+        }
+    }
+}
+
+/*
+ * SR-IOV is seen to by pci_default_write_config(), and so is that a function
+ * does not decode its BARs in D3hot: no command is run there. But Invalidate
+ * Requests are Messages, which are accepted (section 5.3.1.4.1).
+ */
 static void ats_testdev_config_write(PCIDevice *p, uint32_t addr, uint32_t val,
                                      int len)
 {
     ATSTestDev *d = ATS_TESTDEV(p);
     uint16_t bdf = pci_get_bdf(p);
     bool was_enabled = pcie_ats_enabled(p);
-    bool enabled;
+    bool was_asleep = ats_testdev_is_asleep(p);
+    bool asleep, enabled;
 
     pci_default_write_config(p, addr, val, len);
 
@@ -840,13 +864,23 @@ static void ats_testdev_config_write(PCIDevice *p, uint32_t addr, uint32_t val,
                                  enabled, ats_testdev_stu(d));
     }
 
+    asleep = ats_testdev_is_asleep(p);
+    if (asleep != was_asleep) {
+        ats_testdev_power_vfs(p, !asleep);
+    }
+    /* Back in D0, but uninitialized (section 5.3.1.4) */
+    if (was_asleep && !asleep && !d->no_soft_reset) {
+        pci_device_reset(p);
+    }
+
     pcie_cap_flr_write_config(p, addr, val, len);
 }
 
 /*
- * Any reset: that of the bus, an FLR, and the one that a VF gets when VF Enable
- * is set or cleared, which an FLR of its PF does as well (section 9.2.2). The
- * PCI core resets the header and the SR-IOV Capability but not the others.
+ * Any reset: that of the bus, an FLR, that on the way from D3hot to D0, and the
+ * one that a VF gets when VF Enable is set or cleared, which a reset of its PF
+ * does as well (section 9.2.2). The PCI core resets the header, the power state
+ * and the SR-IOV Capability but not the others.
  */
 static void ats_testdev_reset_hold(Object *obj, ResetType type)
 {
@@ -863,6 +897,7 @@ static void ats_testdev_reset_hold(Object *obj, ResetType type)
     ats_testdev_inv_forget(d);
     d->r = (ATSTestDevRegs) {};
     memset(d->buf, 0, sizeof(d->buf));
+    memory_region_set_enabled(&d->bar, true);
 
     ats_testdev_register_notifier(d);
 }
@@ -885,6 +920,25 @@ static void ats_testdev_ats_init(ATSTestDev *d, uint16_t offset)
         ctrl_wmask |= PCI_ATS_CTRL_STU(~0);
     }
     pci_set_word(p->wmask + offset + PCI_ATS_CTRL, ctrl_wmask);
+}
+
+/*
+ * The PCI Power Management Capability (section 7.5.2), with D0 and D3hot, and
+ * without PME. In a VF it is optional, and these have none.
+ */
+static bool ats_testdev_pm_init(ATSTestDev *d, Error **errp)
+{
+    PCIDevice *p = PCI_DEVICE(d);
+    int offset = pci_pm_init(p, 0, errp);
+
+    if (offset < 0) {
+        return false;
+    }
+    pci_set_word(p->config + offset + PCI_PM_PMC, 3);
+    pci_set_word(p->config + offset + PCI_PM_CTRL,
+                 d->no_soft_reset ? PCI_PM_CTRL_NO_SOFT_RESET : 0);
+    pci_set_word(p->wmask + offset + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
+    return true;
 }
 
 static void ats_testdev_realize(PCIDevice *p, Error **errp)
@@ -918,6 +972,9 @@ static void ats_testdev_realize(PCIDevice *p, Error **errp)
         return;
     }
     pcie_cap_flr_init(p);
+    if (!pci_is_vf(p) && !ats_testdev_pm_init(d, errp)) {
+        return;
+    }
 
     memory_region_init(&d->bar, OBJECT(d), TYPE_ATS_TESTDEV,
                        ATS_TESTDEV_BAR_SIZE);
@@ -982,6 +1039,7 @@ static const Property ats_testdev_properties[] = {
     DEFINE_PROP_BOOL("page-aligned", ATSTestDev, page_aligned, true),
     DEFINE_PROP_UINT32("atc-size", ATSTestDev, atc_size, 64),
     DEFINE_PROP_BOOL("ignore-inv", ATSTestDev, ignore_inv, false),
+    DEFINE_PROP_BOOL("no-soft-reset", ATSTestDev, no_soft_reset, false),
 };
 
 static void ats_testdev_class_init(ObjectClass *klass, const void *data)
@@ -1021,6 +1079,9 @@ static void ats_testdev_class_init(ObjectClass *klass, const void *data)
     object_class_property_set_description(klass, "ignore-inv",
         "Acknowledge Invalidate Requests, but use the cached translations "
         "nevertheless");
+    object_class_property_set_description(klass, "no-soft-reset",
+        "No_Soft_Reset in the Power Management Capability: going from D3hot to "
+        "D0 is not a reset; not for a VF, which has no such capability");
 }
 
 static const TypeInfo ats_testdev_info = {

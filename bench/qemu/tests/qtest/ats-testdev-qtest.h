@@ -415,6 +415,23 @@ static inline void ats_dev_flr(ATSDev *dev)
                    PCI_EXP_DEVCTL_BCR_FLR);
 }
 
+static inline uint16_t ats_dev_pmcsr(ATSDev *dev)
+{
+    uint8_t pm = ats_find_cap(dev->m, dev->sid, PCI_CAP_ID_PM);
+
+    g_assert_cmphex(pm, !=, 0);
+    return ats_cfg_readw(dev->m, dev->sid, pm + PCI_PM_CTRL);
+}
+
+/* @state is 0 for D0, 3 for D3hot; what is read only stays */
+static inline void ats_dev_set_power(ATSDev *dev, uint16_t state)
+{
+    uint8_t pm = ats_find_cap(dev->m, dev->sid, PCI_CAP_ID_PM);
+
+    g_assert_cmphex(pm, !=, 0);
+    ats_cfg_writew(dev->m, dev->sid, pm + PCI_PM_CTRL, state);
+}
+
 /* Registers of the device */
 
 static inline uint32_t ats_read(ATSDev *dev, uint32_t reg)

@@ -23,7 +23,7 @@
 #define PF_AND_VF   PORT \
                     "-device ats-testdev,id=vf0,bus=rp0,addr=0x0.0x1," \
                     "sriov-pf=pf0 " \
-                    "-device ats-testdev,id=pf0,bus=rp0,addr=0x0.0x0 "
+                    "-device ats-testdev,id=pf0,bus=rp0,addr=0x0.0x0"
 #define PLAIN(opts) "-device ats-testdev,bus=pcie.0,addr=0x4" opts " "
 #define SID_PORT    0x018
 #define SID_PLAIN   0x020
@@ -80,15 +80,22 @@ static void start(Test *t)
     ats_dev_enable(&t->dev, 0);
 }
 
-static void start_pf(Test *t, ATSDev *vf)
+static void start_pf_opts(Test *t, ATSDev *vf, const char *opts)
 {
-    ats_machine_init(&t->m, VIRT_SMMU PF_AND_VF);
+    g_autofree char *args = g_strconcat(VIRT_SMMU PF_AND_VF, opts, NULL);
+
+    ats_machine_init(&t->m, args);
     ats_port_init(&t->m, SID_PORT, SID_PF >> 8);
     ats_dev_init(&t->dev, &t->m, SID_PF);
     ats_vf_init(vf, &t->dev);
     start_smmu(t);
     smmu_ste_config(&t->m, SID_PF, CONFIG_S1, EATS_FULL);
     smmu_ste_config(&t->m, vf->sid, CONFIG_S1, EATS_FULL);
+}
+
+static void start_pf(Test *t, ATSDev *vf)
+{
+    start_pf_opts(t, vf, "");
 }
 
 static void fill_atc(ATSDev *dev, int pages)
@@ -1082,6 +1089,136 @@ static void test_reset_flr_pf(void)
     use(&vf, 0);
 }
 
+/* Power management */
+
+/* Version 3, without D1, D2 and PME. A VF has none. */
+static void test_pm_cap(void)
+{
+    ATSDev vf;
+    Test t;
+    uint8_t pm;
+    int state;
+
+    start_pf(&t, &vf);
+    g_assert_cmphex(ats_find_cap(&t.m, vf.sid, PCI_CAP_ID_PM), ==, 0);
+    pm = ats_find_cap(&t.m, SID_PF, PCI_CAP_ID_PM);
+    g_assert_cmphex(pm, !=, 0);
+    g_assert_cmphex(ats_cfg_readw(&t.m, SID_PF, pm + PCI_PM_PMC), ==, 3);
+    g_assert_cmphex(ats_dev_pmcsr(&t.dev), ==, 0);
+
+    /* A state that there is not leaves it where it is */
+    for (state = 0; state < 4; state++) {
+        ats_dev_set_power(&t.dev, 0xfffc | state);
+        g_assert_cmphex(ats_dev_pmcsr(&t.dev), ==, state == 3 ? 3 : 0);
+    }
+
+    start_opts(&t, ",no-soft-reset=on");
+    g_assert_cmphex(ats_dev_pmcsr(&t.dev), ==, PCI_PM_CTRL_NO_SOFT_RESET);
+    ats_dev_set_power(&t.dev, 0);
+    g_assert_cmphex(ats_dev_pmcsr(&t.dev), ==, PCI_PM_CTRL_NO_SOFT_RESET);
+}
+
+/* The BAR is gone, but not E, and Invalidate Requests are taken */
+static void test_pm_d3hot(void)
+{
+    Test t;
+
+    start_opts(&t, ",no-soft-reset=on");
+    ats_dev_enable(&t.dev, 0);
+    fill_atc(&t.dev, 2);
+    ats_dev_set_power(&t.dev, 3);
+    g_assert_cmphex(ats_ctrl(&t.dev), ==, PCI_ATS_CTRL_ENABLE);
+    g_assert_cmphex(ats_read(&t.dev, ATS_TESTDEV_ID), !=, ATS_TESTDEV_ID_VALUE);
+    smmu_atc_inv(&t.m, SID_PLAIN, VA, 0);
+
+    ats_dev_set_power(&t.dev, 0);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_INVS, 1);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_ATC_VALID, 1);
+    ats_assert_not_cached(&t.dev, VA);
+}
+
+/* From D3hot to D0, with nothing lost */
+static void test_pm_no_soft_reset(void)
+{
+    Test t;
+
+    start_opts(&t, ",no-soft-reset=on");
+    ats_dev_enable(&t.dev, 0);
+    use(&t.dev, 0);
+    ats_dev_set_power(&t.dev, 3);
+    ats_dev_set_power(&t.dev, 0);
+    g_assert_cmphex(ats_cfg_readw(&t.m, SID_PLAIN, PCI_COMMAND), ==,
+                    PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_ENABLED, 1);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_ATC_VALID, 3);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_TREQS, 6);
+}
+
+/* ... or as by an FLR, and not earlier than that */
+static void test_pm_soft_reset(void)
+{
+    Test t;
+
+    start(&t);
+    use(&t.dev, 0);
+    ats_dev_set_power(&t.dev, 3);
+    g_assert_cmphex(ats_ctrl(&t.dev), ==, PCI_ATS_CTRL_ENABLE);
+    ats_dev_set_power(&t.dev, 0);
+    g_assert_cmphex(ats_cfg_readw(&t.m, SID_PLAIN, PCI_COMMAND), ==, 0);
+    g_assert_cmphex(ats_ctrl(&t.dev), ==, 0);
+    ats_dev_init(&t.dev, &t.m, SID_PLAIN);
+    assert_pristine(&t.dev);
+    ats_dev_enable(&t.dev, 0);
+    ats_assert_not_cached(&t.dev, VA + 0x2000);
+    use(&t.dev, 0);
+
+    /* a write that does not change the state is none */
+    ats_dev_set_power(&t.dev, 0);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_ATC_VALID, 3);
+}
+
+/* A VF is in the power state of its PF, whose reset takes it along */
+static void test_pm_pf(void)
+{
+    ATSDev vf;
+    Test t;
+
+    start_pf(&t, &vf);
+    use(&t.dev, 0);
+    use(&vf, 0);
+    ats_dev_set_power(&t.dev, 3);
+    g_assert_cmphex(ats_ctrl(&vf), ==, PCI_ATS_CTRL_ENABLE);
+    g_assert_cmphex(ats_read(&vf, ATS_TESTDEV_ID), !=, ATS_TESTDEV_ID_VALUE);
+    smmu_atc_inv(&t.m, vf.sid, VA, 0);
+    ats_dev_set_power(&t.dev, 0);
+    g_assert_cmphex(ats_cfg_readw(&t.m, vf.sid, PCI_VENDOR_ID), ==, 0xffff);
+    ats_dev_init(&t.dev, &t.m, SID_PF);
+    ats_vf_init(&vf, &t.dev);
+    assert_pristine(&vf);
+}
+
+/* ... unless that resets nothing; an FLR wakes both up */
+static void test_pm_pf_no_soft_reset(void)
+{
+    ATSDev vf;
+    Test t;
+
+    start_pf_opts(&t, &vf, ",no-soft-reset=on");
+    use(&vf, 0);
+    ats_dev_set_power(&t.dev, 3);
+    smmu_atc_inv(&t.m, vf.sid, VA + 0x1000, 0);
+    ats_dev_set_power(&t.dev, 0);
+    ats_assert_reg(&vf, ATS_TESTDEV_INVS, 2);
+    ats_assert_reg(&vf, ATS_TESTDEV_ATC_VALID, 2);
+
+    ats_dev_set_power(&t.dev, 3);
+    ats_dev_flr(&t.dev);
+    g_assert_cmphex(ats_dev_pmcsr(&t.dev), ==, PCI_PM_CTRL_NO_SOFT_RESET);
+    ats_dev_init(&t.dev, &t.m, SID_PF);
+    ats_vf_init(&vf, &t.dev);
+    assert_pristine(&vf);
+}
+
 /* Without a Translation Agent */
 static void test_no_iommu(void)
 {
@@ -1213,6 +1350,16 @@ int main(int argc, char **argv)
                    test_reset_flr_vf);
     qtest_add_func("/ats-testdev/reset/flr-of-pf-takes-vf",
                    test_reset_flr_pf);
+
+    qtest_add_func("/ats-testdev/pm/capability", test_pm_cap);
+    qtest_add_func("/ats-testdev/pm/d3hot-takes-invalidations", test_pm_d3hot);
+    qtest_add_func("/ats-testdev/pm/no-soft-reset-leaves-all",
+                   test_pm_no_soft_reset);
+    qtest_add_func("/ats-testdev/pm/d3hot-to-d0-is-a-reset",
+                   test_pm_soft_reset);
+    qtest_add_func("/ats-testdev/pm/vf-sleeps-with-its-pf", test_pm_pf);
+    qtest_add_func("/ats-testdev/pm/vf-wakes-with-its-pf",
+                   test_pm_pf_no_soft_reset);
 
     qtest_add_func("/ats-testdev/no-iommu", test_no_iommu);
     qtest_add_func("/ats-testdev/migration-is-refused", test_migration);
