@@ -64,8 +64,8 @@ kunit() { # COMMAND OPTION...
 
 # W=1 says what is wrong and compiles on: the kernel has warnings under it of its own.
 configure() {
-	# shellcheck disable=SC2046  # a list of options
-	kunit config --make_options="CC=$CC" --make_options="HOSTCC=$HOSTCC" $(kunitconfigs) ${W:+--kconfig_add CONFIG_WERROR=n}
+	# shellcheck disable=SC2086  # a list of options
+	kunit config --make_options="CC=$CC" --make_options="HOSTCC=$HOSTCC" $kunitconfigs ${W:+--kconfig_add CONFIG_WERROR=n}
 }
 
 # An empty LOCALVERSION keeps the state of git out of the version, and so out of what has to be built again.
@@ -90,16 +90,32 @@ fail() {
 	exit 1
 }
 
-# kbuild takes seconds to find that it has nothing to do. In a tree that a run has borrowed, nobody else edits, and git knows at once:
-# a mutant may be of a test's program, or be built once for KUnit and once more for the bench.
-of_kernel() { { tree_git rev-parse HEAD; tree_git diff HEAD -- . ':!tools/testing'; cat "$WORK/fragments"/*; say "$CC"; } | sha256sum; }
-is_built() { [ -n "${BORROWER:-}" ] && [ -f "$O/vmlinux" ] && [ "$(of_kernel)" = "$(cat "$O.built" 2>/dev/null)" ]; }
+# kbuild takes seconds to find that it has nothing to do, and kunit.py to write the configuration that there is. In a tree that a run has
+# borrowed, nobody else edits, and git knows at once: most mutants have nothing to configure, and one may be of a test's program, or
+# be built once for KUnit and once more for the bench.
+made_from() { # PATH...
+	{
+		tree_git rev-parse HEAD
+		tree_git diff HEAD -- "$@"
+		cat "$WORK/fragments"/* "$SERIES/kunit.sh" "$SERIES/qemu-smmuv3.py"
+		say "$CC" "$HOSTCC"
+	} | sha256sum
+}
+of_configuration() { made_from '*Kconfig*' '*.kunitconfig' tools/testing/kunit; }
+of_kernel() { made_from . ':!tools/testing'; }
+is_as_before() { [ -n "${BORROWER:-}" ] && [ -f "$O/$1" ] && [ "$("$2")" = "$(cat "$O.$3" 2>/dev/null)" ]; } # FILE OF-WHAT DONE
 
 make_kernel() {
 	make_dir "$O"
-	! is_built || return 0
+	rm -rf "$WORK/fragments"
+	kunitconfigs=$(kunitconfigs)
+	! is_as_before vmlinux of_kernel built || return 0
 	rm -f "$O.built"
-	progress "$ME: configuring $KIND" "$LOG" meter_none configure || fail configuration
+	if ! is_as_before .config of_configuration configured; then
+		rm -f "$O.configured"
+		progress "$ME: configuring $KIND" "$LOG" meter_none configure || fail configuration
+		of_configuration >"$O.configured"
+	fi
 	first_build=$([ -f "$O/vmlinux" ] || echo yes)
 	progress "$ME: building $KIND" "$LOG" meter_objects build || fail build
 	[ -z "$first_build" ] || objects >"$WORK/objects-$KIND"
