@@ -108,8 +108,9 @@ arguments() { # MACHINE LABEL
 }
 # What a program of its own takes besides: see who sources this.
 parameters() { :; } # MACHINE
+# QEMU's ports have no Power Management Capability, so no PME: if they are suspended, as from Linux 7.3 on, they miss what is plugged.
 command_line() { # MACHINE
-	printf 'console=ttyAMA0 kunit.enable=0 panic=-1 bench.machine=%s bench.program=%s' "$(hardware_of "$1")" "$(program_of "$1")"
+	printf 'console=ttyAMA0 kunit.enable=0 panic=-1 pcie_port_pm=off bench.machine=%s bench.program=%s' "$(hardware_of "$1")" "$(program_of "$1")"
 	[ "$1" != noats ] || printf ' pci=noats'
 	[ -z "${BASE_ARGS:-}" ] || printf ' %s' "$BASE_ARGS"
 	own=$(parameters "$1")

@@ -106,6 +106,7 @@ struct vfio {
 int vfio_claim(struct vfio *v, const struct function *f);
 int vfio_claim_compat(struct vfio *v, const struct function *f);
 int vfio_set_iommu(const struct vfio *v);
+int vfio_open(struct vfio *v, const struct function *f);
 int vfio_attach(struct vfio *v, const struct function *f, const struct vfio *with);
 int iommufd_claim(struct vfio *v, const struct function *f, const struct vfio *with);
 int iommufd_attach(struct vfio *v, uint32_t pt);
@@ -114,6 +115,7 @@ int vfio_map(const struct vfio *v, void *memory, uint64_t iova, uint64_t size);
 int vfio_unmap(const struct vfio *v, uint64_t iova, uint64_t size);
 int vfio_reset(const struct vfio *v);
 int vfio_hot_reset(const struct vfio *v);
+int vfio_power(const struct vfio *v, unsigned int state);
 int vfio_removal_eventfd(const struct vfio *v);
 void vfio_close(struct vfio *v);
 int iommufd_not_supported(const struct vfio *v);

@@ -288,7 +288,7 @@ int function_group(const struct function *f)
  * @f: the function; no driver has it
  *
  * Adding it is enough since 6.15. With a device tree, the kernels before that ask for the IOMMU when the function is bound to
- * a driver: bench.iommu_known=bound says that this is one of them.
+ * a driver: bench.iommu_known=bound says that this is one of them. vfio-pci would have it sleep, and so reset.
  */
 int function_introduce(const struct function *f)
 {
@@ -297,7 +297,7 @@ int function_introduce(const struct function *f)
 
 	if (!kernel_parameter("bench.iommu_known", known, sizeof(known)) || function_group(f) >= 0)
 		return 0;
-	ret = function_bind(f, "vfio-pci");
+	ret = function_bind(f, "pci-pf-stub");
 	return ret ? ret : function_unbind(f);
 }
 

@@ -171,7 +171,7 @@ static void reset_while_attached(struct __test_metadata *_metadata, struct bench
 		ASSERT_EQ(0, reset(&b->v));
 		check(_metadata, &b->f, &b->v, "reset", TRANSLATED);
 		EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_ATC_VALID));
-		EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_TREQS)) {
+		EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_LEN)) {
 			TH_LOG("%s: there was no reset", b->f.bdf);
 		}
 	}
@@ -220,6 +220,111 @@ TEST_F(alone, bus_reset_of_iommufd)
 	ASSERT_EQ(0, iommufd_claim(&self->b.v, &self->b.f, NULL));
 	ASSERT_EQ(0, iommufd_attach(&self->b.v, self->b.v.ioas));
 	reset_while_attached(_metadata, &self->b, vfio_hot_reset);
+}
+
+/* ---- a function that has power states, which a VF has not */
+
+FIXTURE(power) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(power) {
+	unsigned int slot;
+};
+
+FIXTURE_VARIANT_ADD(power, plain_on) { .slot = 6 };
+FIXTURE_VARIANT_ADD(power, plain_off) { .slot = 7 };
+FIXTURE_VARIANT_ADD(power, pf_off_of_vf_on) { .slot = 3 };
+FIXTURE_VARIANT_ADD(power, pf_on_of_vf_on) { .slot = 5 };
+
+FIXTURE_SETUP(power)
+{
+	bench_begin(_metadata, &self->b, variant->slot, 0);
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+}
+
+FIXTURE_TEARDOWN(power)
+{
+	bench_end(_metadata, &self->b);
+}
+
+/* The kernel suspends what nobody has opened, and does not wait for that. When it is opened it is reset. */
+TEST_F(power, type1_attaches_what_sleeps)
+{
+	struct bench *b = &self->b;
+
+	EXPECT_TRUE(wait_until_asleep(&b->f));
+	check(_metadata, &b->f, NULL, "asleep", TRANSLATED);
+	ASSERT_EQ(0, vfio_claim(&b->v, &b->f));
+	check(_metadata, &b->f, NULL, "claimed", BLOCKED);
+	ASSERT_EQ(0, vfio_set_iommu(&b->v));
+	check(_metadata, &b->f, NULL, "attached-asleep", TRANSLATED);
+	EXPECT_TRUE(is_asleep(&b->f));
+	ASSERT_EQ(0, vfio_open(&b->v, &b->f));
+	EXPECT_FALSE(is_asleep(&b->f));
+	check(_metadata, &b->f, &b->v, "awake", TRANSLATED);
+	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
+	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
+	check_unmap(_metadata, &b->f, &b->v);
+	vfio_close(&b->v);
+	check(_metadata, &b->f, NULL, "released", TRANSLATED);
+}
+
+TEST_F(power, d3hot_and_back_with_vfio_type1)
+{
+	ASSERT_EQ(0, vfio_attach(&self->b.v, &self->b.f, NULL));
+	reset_while_attached(_metadata, &self->b, d3hot_and_back);
+}
+
+TEST_F(power, d3hot_and_back_with_iommufd)
+{
+	ASSERT_EQ(0, iommufd_claim(&self->b.v, &self->b.f, NULL));
+	ASSERT_EQ(0, iommufd_attach(&self->b.v, self->b.v.ioas));
+	reset_while_attached(_metadata, &self->b, d3hot_and_back);
+}
+
+TEST_F(power, machine_sleeps_while_attached_by_vfio_type1)
+{
+	ASSERT_EQ(0, vfio_attach(&self->b.v, &self->b.f, NULL));
+	reset_while_attached(_metadata, &self->b, machine_sleeps);
+}
+
+TEST_F(power, machine_sleeps_while_attached_by_iommufd)
+{
+	ASSERT_EQ(0, iommufd_claim(&self->b.v, &self->b.f, NULL));
+	ASSERT_EQ(0, iommufd_attach(&self->b.v, self->b.v.ioas));
+	reset_while_attached(_metadata, &self->b, machine_sleeps);
+}
+
+/* What it sleeps through: nothing of it may be left to happen when it is awake. */
+TEST_F(power, attached_and_detached_in_d3hot)
+{
+	struct bench *b = &self->b;
+	struct commands seen;
+	uint32_t before;
+
+	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
+	/* The first time it is also started. */
+	ASSERT_EQ(0, iommufd_attach(&b->v, b->v.ioas));
+	ASSERT_EQ(0, iommufd_detach(&b->v));
+	ASSERT_EQ(0, vfio_power(&b->v, 3));
+	ASSERT_EQ(0, iommufd_attach(&b->v, b->v.ioas));
+	check(_metadata, &b->f, NULL, "attached-asleep", TRANSLATED);
+	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
+	ASSERT_EQ(0, vfio_power(&b->v, 0));
+	check(_metadata, &b->f, &b->v, "awake", TRANSLATED);
+	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
+
+	ASSERT_EQ(0, vfio_power(&b->v, 3));
+	check(_metadata, &b->f, NULL, "asleep", TRANSLATED);
+	before = smmu_cmdq_prod();
+	EXPECT_LE(0, vfio_unmap(&b->v, IOVA, BUFFER));
+	seen = smmu_commands(before, smmu_cmdq_prod(), b->f.sid);
+	EXPECT_EQ(usable(&b->f), seen.atc_inv > 0);
+	ASSERT_EQ(0, iommufd_detach(&b->v));
+	check(_metadata, &b->f, NULL, "detached-asleep", BLOCKED);
+	ASSERT_EQ(0, vfio_power(&b->v, 0));
+	check(_metadata, &b->f, &b->v, "awake-again", BLOCKED);
 }
 
 /* ---- whatever is in slot 2: for a machine that has no test device, see bench/off.sh */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -166,6 +167,42 @@ static inline bool wait_until(bool there, const struct function *f)
 		usleep(10000);
 	}
 	return false;
+}
+
+static inline bool is_asleep(const struct function *f)
+{
+	char state[16];
+
+	return !sysfs_read(state, sizeof(state), "/sys/bus/pci/devices/%s/power_state", f->bdf) && !strcmp(state, "D3hot");
+}
+
+static inline bool wait_until_asleep(const struct function *f)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (is_asleep(f))
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* The way from D3hot to D0 is a reset: see ats-testdev's no-soft-reset. */
+static inline int d3hot_and_back(const struct vfio *v)
+{
+	int ret = vfio_power(v, 3);
+
+	return ret ? ret : vfio_power(v, 0);
+}
+
+/* The functions of vfio-pci are in D3hot then, @v among them. That it is only a test of the way there is what wakes the machine up. */
+static inline int machine_sleeps(const struct vfio *v)
+{
+	int ret = sysfs_write("0", "/sys/module/suspend/parameters/pm_test_delay");
+
+	(void)v;
+	if (!ret)
+		ret = sysfs_write("platform", "/sys/power/pm_test");
+	return ret ? ret : sysfs_write("freeze", "/sys/power/state");
 }
 
 /* The kernel wants the function back, and says so by an eventfd. */

@@ -21,25 +21,42 @@ static int ioctl_errno(int fd, unsigned long request, void *argument)
 	return ret < 0 ? -errno : ret;
 }
 
+/* Configuration space as user space sees it. */
+static int config_read(const struct vfio *v, unsigned int at, void *value, size_t size)
+{
+	struct vfio_region_info config = { .argsz = sizeof(config), .index = VFIO_PCI_CONFIG_REGION_INDEX };
+	int ret = ioctl_errno(v->device, VFIO_DEVICE_GET_REGION_INFO, &config);
+
+	if (!ret && pread(v->device, value, size, config.offset + at) != (ssize_t)size)
+		ret = -EIO;
+	return ret;
+}
+
+static int config_write16(const struct vfio *v, unsigned int at, uint16_t value)
+{
+	struct vfio_region_info config = { .argsz = sizeof(config), .index = VFIO_PCI_CONFIG_REGION_INDEX };
+	int ret = ioctl_errno(v->device, VFIO_DEVICE_GET_REGION_INFO, &config);
+
+	if (!ret && pwrite(v->device, &value, sizeof(value), config.offset + at) != sizeof(value))
+		ret = -EIO;
+	return ret;
+}
+
 /* Let the device decode its BAR and send requests, and map the BAR. */
 static int start_device(struct vfio *v)
 {
-	struct vfio_region_info config = { .argsz = sizeof(config), .index = VFIO_PCI_CONFIG_REGION_INDEX };
 	struct vfio_region_info bar = { .argsz = sizeof(bar), .index = VFIO_PCI_BAR0_REGION_INDEX };
 	uint16_t command;
 	void *map;
 	int ret;
 
-	ret = ioctl_errno(v->device, VFIO_DEVICE_GET_REGION_INFO, &config);
+	ret = ioctl_errno(v->device, VFIO_DEVICE_GET_REGION_INFO, &bar);
 	if (!ret)
-		ret = ioctl_errno(v->device, VFIO_DEVICE_GET_REGION_INFO, &bar);
+		ret = config_read(v, PCI_COMMAND, &command, sizeof(command));
+	if (!ret)
+		ret = config_write16(v, PCI_COMMAND, command | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	if (ret)
 		return ret;
-	if (pread(v->device, &command, sizeof(command), config.offset + PCI_COMMAND) != sizeof(command))
-		return -EIO;
-	command |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
-	if (pwrite(v->device, &command, sizeof(command), config.offset + PCI_COMMAND) != sizeof(command))
-		return -EIO;
 	map = mmap(NULL, ATS_TESTDEV_BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, v->device, bar.offset);
 	if (map == MAP_FAILED)
 		return -errno;
@@ -96,6 +113,17 @@ int vfio_set_iommu(const struct vfio *v)
 }
 
 /**
+ * vfio_open() - start a function whose group is attached to its container's translation
+ * @v: who has been attached
+ * @f: the function
+ */
+int vfio_open(struct vfio *v, const struct function *f)
+{
+	v->device = ioctl_errno(v->group, VFIO_GROUP_GET_DEVICE_FD, (void *)f->bdf);
+	return v->device < 0 ? v->device : start_device(v);
+}
+
+/**
  * vfio_attach() - attach a function to a container's translation (type 1), and start it
  * @v: is filled in
  * @f: the function; its driver is vfio-pci
@@ -119,10 +147,7 @@ int vfio_attach(struct vfio *v, const struct function *f, const struct vfio *wit
 		if (!ret)
 			ret = vfio_set_iommu(v);
 	}
-	if (ret)
-		return ret;
-	v->device = ioctl_errno(v->group, VFIO_GROUP_GET_DEVICE_FD, (void *)f->bdf);
-	return v->device < 0 ? v->device : start_device(v);
+	return ret ? ret : vfio_open(v, f);
 }
 
 /**
@@ -260,6 +285,32 @@ int vfio_hot_reset(const struct vfio *v)
 	reset->count = v->group >= 0;
 	reset->group_fds[0] = v->group;
 	return ioctl_errno(v->device, VFIO_DEVICE_PCI_HOT_RESET, reset);
+}
+
+/**
+ * vfio_power() - put a function into a power state, as a guest would
+ * @v: the function; in D3hot its BAR must not be touched
+ * @state: 0 for D0, 3 for D3hot
+ *
+ * Return: 0; -ENODEV if it has no Power Management Capability, -EIO if it is not in @state afterwards; another -errno.
+ */
+int vfio_power(const struct vfio *v, unsigned int state)
+{
+	uint8_t at, id = 0;
+	uint16_t pmcsr;
+	int ret = config_read(v, PCI_CAPABILITY_LIST, &at, sizeof(at));
+
+	while (!ret && at && !config_read(v, at + PCI_CAP_LIST_ID, &id, sizeof(id)) && id != PCI_CAP_ID_PM)
+		ret = config_read(v, at + PCI_CAP_LIST_NEXT, &at, sizeof(at));
+	if (!ret && id != PCI_CAP_ID_PM)
+		ret = -ENODEV;
+	if (!ret)
+		ret = config_write16(v, at + PCI_PM_CTRL, state);
+	if (!ret)
+		ret = config_read(v, at + PCI_PM_CTRL, &pmcsr, sizeof(pmcsr));
+	if (!ret && (pmcsr & PCI_PM_CTRL_STATE_MASK) != state)
+		ret = -EIO;
+	return ret;
 }
 
 /**

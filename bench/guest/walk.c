@@ -176,6 +176,11 @@ static bool runs(const struct place *p)
 	return p->v.bar && p->use != CDEV && p->use != GROUP;
 }
 
+static bool has_power_states(const struct place *p)
+{
+	return runs(p) && !p->vf;
+}
+
 static bool can_map(const struct place *p)
 {
 	return !p->iova && (p->use == TYPE1 || p->use == IOAS);
@@ -335,10 +340,29 @@ STEP(unmap)
 	p->iova = 0;
 }
 
+static void reset_by(struct __test_metadata *_metadata, const struct place *p, int (*how)(const struct vfio *v))
+{
+	/* Leaves its operands behind, and nothing else. */
+	testdev_do(p->v.bar, ATS_TESTDEV_CMD_LOOKUP, IOVA, PAGE);
+	ASSERT_EQ(0, how(&p->v));
+	EXPECT_EQ(0, testdev_get(p->v.bar, ATS_TESTDEV_LEN));
+	EXPECT_EQ(0, testdev_get(p->v.bar, ATS_TESTDEV_ATC_VALID));
+}
+
 STEP(reset)
 {
-	ASSERT_EQ(0, vfio_reset(&p->v));
-	EXPECT_EQ(0, testdev_get(p->v.bar, ATS_TESTDEV_ATC_VALID));
+	reset_by(_metadata, p, vfio_reset);
+}
+
+STEP(d3hot)
+{
+	reset_by(_metadata, p, d3hot_and_back);
+}
+
+/* All others as well, as far as they are vfio-pci's and no VFs. */
+STEP(sleep_and_wake)
+{
+	reset_by(_metadata, p, machine_sleeps);
 }
 
 STEP(reset_by_kernel)
@@ -417,6 +441,8 @@ static const struct step {
 	{ "DMA", is_mapped, dma, .more = 3 },
 	{ "unmap", is_mapped, unmap },
 	{ "reset", runs, reset },
+	{ "to D3hot and back", has_power_states, d3hot },
+	{ "the machine sleeps", has_power_states, sleep_and_wake },
 	{ "reset by the kernel", can_be_reset_by_kernel, reset_by_kernel },
 	{ "set the number of VFs", is_pf, set_vfs, .more = 2 },
 	{ "remove and rescan", can_be_removed, remove_and_rescan, .more = 1 },
