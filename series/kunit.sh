@@ -50,7 +50,7 @@ kunitconfigs() {
 fragment() { # FILE
 	copy=$WORK/fragments/$(say "$1" | tr / _)
 	make_dir "$WORK/fragments"
-	grep -vE "^(# )?($(say "${BASE_LACKS:-none}" | tr -s ' ' '|'))(=| is not set)" "$1" >"$copy"
+	grep -vE "^(# )?($(say "${BASE_LACKS:-none}" | tr -s ' ' '|'))(=| is not set)" "$1" >"$copy" || [ $? = 1 ]
 	printf -- '--kunitconfig=%s ' "$copy"
 }
 

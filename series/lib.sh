@@ -194,13 +194,14 @@ tap_end() { # PASSED FAILED: the words of the summary. Nothing run is no success
 	[ "$bad" = 0 ] && [ "$good" != 0 ]
 }
 
-# One run at a time has the build folder. The scripts that this one starts share its lock.
+# One run at a time has the build folder. The scripts that this one starts share its lock. What the last run has started may end a
+# moment after it.
 lock() {
 	[ "${LOCKED:-}" != "$BUILD_DIR" ] || return 0
 	make_dir "$BUILD_DIR"
 	(: >>"$BUILD_DIR/lock") 2>/dev/null || die "cannot write in $BUILD_DIR: is the disk full, or not yours to write?"
 	exec 9>>"$BUILD_DIR/lock"
-	flock -n 9 || die "another run is using $BUILD_DIR: wait for it, or end it"
+	flock -w 2 9 || die "another run is using $BUILD_DIR: wait for it, or end it"
 	export LOCKED="$BUILD_DIR"
 }
 
