@@ -39,8 +39,19 @@ OBJECT_DECLARE_SIMPLE_TYPE(ATSTestDev, ATS_TESTDEV)
 #define ATS_TESTDEV_MAX_ATC_SIZE    4096
 #define ATS_TESTDEV_MAX_INV_DEPTH   31
 
+/* What the attributes of a memory transaction have room for */
+#define ATS_TESTDEV_MAX_PASID_WIDTH 8
+
 /* A Memory Request does not cross a 4-KB boundary (section 2.2.7) */
 #define ATS_TESTDEV_CHUNK           0x1000
+
+/* The DVSEC for CXL devices: CXL r4.0, section 8.1.3 */
+#define ATS_TESTDEV_CXL_VENDOR      0x1e98
+#define ATS_TESTDEV_CXL_DVSEC_ID    0
+#define ATS_TESTDEV_CXL_DVSEC_REV   3
+#define ATS_TESTDEV_CXL_DVSEC_SIZE  0x3c
+#define ATS_TESTDEV_CXL_CAP         0xa
+#define ATS_TESTDEV_CXL_CAP_CACHE   (1 << 0)
 
 /* STU 0: the least there is (section 10.5.1.3) */
 #define ATS_TESTDEV_MIN_UNIT        (1ULL << PCI_ATS_MIN_STU)
@@ -51,6 +62,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(ATSTestDev, ATS_TESTDEV)
 /**
  * ATSTestDevATCEntry: a translation that the ATC holds
  * @valid: whether there is one in this slot.
+ * @pasid: the PASID that it was asked for with, or PCI_NO_PASID.
  * @iova: first untranslated address, a multiple of the size.
  * @pa: the translated address of @iova.
  * @mask: the size, which is a power of two, minus one.
@@ -58,6 +70,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(ATSTestDev, ATS_TESTDEV)
  */
 typedef struct ATSTestDevATCEntry {
     bool valid;
+    uint32_t pasid;
     hwaddr iova;
     hwaddr pa;
     hwaddr mask;
@@ -68,6 +81,7 @@ typedef struct ATSTestDevATCEntry {
  * ATSTestDevInv: an Invalidate Request that is yet to take effect
  * @next: in the queue, in the order of their arrival.
  * @request: what the IOMMU knows it by.
+ * @pasid: its PASID, or PCI_NO_PASID.
  * @first: first untranslated address, a multiple of the STU.
  * @last: last untranslated address.
  * @due: when that is, in microseconds of the virtual clock.
@@ -75,10 +89,23 @@ typedef struct ATSTestDevATCEntry {
 typedef struct ATSTestDevInv {
     QSIMPLEQ_ENTRY(ATSTestDevInv) next;
     uint64_t request;
+    uint32_t pasid;
     hwaddr first;
     hwaddr last;
     int64_t due;
 } ATSTestDevInv;
+
+/**
+ * ATSTestDevInbox: where Invalidate Requests with one PASID arrive, or without
+ * @notifier: its opaque pointer is to the device.
+ * @pasid: the PASID, or PCI_NO_PASID.
+ * @registered: whether the IOMMU knows of it.
+ */
+typedef struct ATSTestDevInbox {
+    IOMMUNotifier notifier;
+    uint32_t pasid;
+    bool registered;
+} ATSTestDevInbox;
 
 /**
  * ATSTestDevRegs: what the registers show; all zero after a reset
@@ -101,6 +128,9 @@ typedef struct ATSTestDevRegs {
     uint64_t inv_first;
     uint64_t inv_last;
     uint32_t inv_delay;
+    uint32_t inv_pasid;
+
+    uint32_t pasid;
 } ATSTestDevRegs;
 
 struct ATSTestDev {
@@ -110,9 +140,8 @@ struct ATSTestDev {
     MemoryRegion regs_mr;
     MemoryRegion buf_mr;
 
-    /* Where Invalidate Requests arrive */
-    IOMMUNotifier notifier;
-    bool notifier_registered;
+    ATSTestDevInbox inbox;
+    ATSTestDevInbox *pasid_inboxes;
 
     ATSTestDevATCEntry *atc;
     uint32_t atc_next;
@@ -128,7 +157,9 @@ struct ATSTestDev {
     bool page_aligned;
     bool ignore_inv;
     bool no_soft_reset;
+    bool cxl_cache;
     uint8_t inv_queue_depth;
+    uint8_t pasid_width;
     uint8_t revision_id;
     uint16_t vendor_id;
     uint16_t device_id;
@@ -174,12 +205,35 @@ static hwaddr ats_testdev_unit_mask(ATSTestDev *d)
     return (ATS_TESTDEV_MIN_UNIT << ats_testdev_stu(d)) - 1;
 }
 
+/* PASID as commands take it: PCI_NO_PASID if it says that there is none */
+static uint32_t ats_testdev_pasid(ATSTestDev *d)
+{
+    return d->r.pasid & ATS_TESTDEV_PASID_VALID
+           ? d->r.pasid & ~ATS_TESTDEV_PASID_VALID : PCI_NO_PASID;
+}
+
+static bool ats_testdev_pasid_ok(ATSTestDev *d)
+{
+    uint32_t pasid = ats_testdev_pasid(d);
+
+    return pasid == PCI_NO_PASID ||
+           (d->pasid_width && !(pasid >> d->pasid_width));
+}
+
+static bool ats_testdev_pasid_enabled(ATSTestDev *d)
+{
+    return ats_testdev_pasid(d) == PCI_NO_PASID ||
+           pcie_pasid_enabled(PCI_DEVICE(d));
+}
+
 static ATSTestDevATCEntry *ats_testdev_atc_find(ATSTestDev *d, hwaddr addr)
 {
+    uint32_t pasid = ats_testdev_pasid(d);
+
     for (uint32_t i = 0; i < d->atc_size; i++) {
         ATSTestDevATCEntry *e = &d->atc[i];
 
-        if (e->valid && (addr & ~e->mask) == e->iova) {
+        if (e->valid && e->pasid == pasid && (addr & ~e->mask) == e->iova) {
             return e;
         }
     }
@@ -187,14 +241,16 @@ static ATSTestDevATCEntry *ats_testdev_atc_find(ATSTestDev *d, hwaddr addr)
 }
 
 /* Drop what overlaps with @first..@last. Returns how many entries that were. */
-static uint32_t ats_testdev_atc_drop(ATSTestDev *d, hwaddr first, hwaddr last)
+static uint32_t ats_testdev_atc_drop(ATSTestDev *d, uint32_t pasid,
+                                     hwaddr first, hwaddr last)
 {
     uint32_t dropped = 0;
 
     for (uint32_t i = 0; i < d->atc_size; i++) {
         ATSTestDevATCEntry *e = &d->atc[i];
 
-        if (e->valid && e->iova <= last && (e->iova | e->mask) >= first) {
+        if (e->valid && e->pasid == pasid && e->iova <= last &&
+            (e->iova | e->mask) >= first) {
             e->valid = false;
             dropped++;
         }
@@ -204,7 +260,9 @@ static uint32_t ats_testdev_atc_drop(ATSTestDev *d, hwaddr first, hwaddr last)
 
 static void ats_testdev_atc_flush(ATSTestDev *d)
 {
-    ats_testdev_atc_drop(d, 0, HWADDR_MAX);
+    for (uint32_t i = 0; i < d->atc_size; i++) {
+        d->atc[i].valid = false;
+    }
     d->atc_next = 0;
 }
 
@@ -215,9 +273,9 @@ static void ats_testdev_atc_flush(ATSTestDev *d)
 static void ats_testdev_atc_insert(ATSTestDev *d, hwaddr iova, hwaddr pa,
                                    hwaddr mask, IOMMUAccessFlags perm)
 {
-    uint32_t slot = d->atc_next;
+    uint32_t slot = d->atc_next, pasid = ats_testdev_pasid(d);
 
-    ats_testdev_atc_drop(d, iova, iova | mask);
+    ats_testdev_atc_drop(d, pasid, iova, iova | mask);
     for (uint32_t i = 0; i < d->atc_size; i++) {
         uint32_t candidate = (d->atc_next + i) % d->atc_size;
 
@@ -229,6 +287,7 @@ static void ats_testdev_atc_insert(ATSTestDev *d, hwaddr iova, hwaddr pa,
 
     d->atc[slot] = (ATSTestDevATCEntry) {
         .valid = true,
+        .pasid = pasid,
         .iova = iova,
         .pa = pa,
         .mask = mask,
@@ -277,7 +336,7 @@ static void ats_testdev_inv_due(void *opaque)
         if (inv->due <= now) {
             QSIMPLEQ_REMOVE(&d->invs, inv, ATSTestDevInv, next);
             if (!d->ignore_inv) {
-                ats_testdev_atc_drop(d, inv->first, inv->last);
+                ats_testdev_atc_drop(d, inv->pasid, inv->first, inv->last);
             }
             pci_ats_send_completion(PCI_DEVICE(d), inv->request);
             g_free(inv);
@@ -298,7 +357,8 @@ static void ats_testdev_inv_forget(ATSTestDev *d)
 }
 
 /* Returns whether it takes effect later, or never */
-static bool ats_testdev_inv_defer(ATSTestDev *d, hwaddr first, hwaddr last)
+static bool ats_testdev_inv_defer(ATSTestDev *d, uint32_t pasid, hwaddr first,
+                                  hwaddr last)
 {
     uint64_t request;
     ATSTestDevInv *inv;
@@ -313,6 +373,7 @@ static bool ats_testdev_inv_defer(ATSTestDev *d, hwaddr first, hwaddr last)
     if (d->r.inv_delay != ATS_TESTDEV_INV_NEVER) {
         inv = g_new0(ATSTestDevInv, 1);
         inv->request = request;
+        inv->pasid = pasid;
         inv->first = first;
         inv->last = last;
         inv->due = qemu_clock_get_us(QEMU_CLOCK_VIRTUAL) + d->r.inv_delay;
@@ -325,11 +386,13 @@ static bool ats_testdev_inv_defer(ATSTestDev *d, hwaddr first, hwaddr last)
 /*
  * An Invalidate Request (section 10.3.1). Without INV_DELAY it is complete on
  * return: there are no requests in flight that it would have to wait for
- * (section 10.3.3).
+ * (section 10.3.3). It is about what was asked for with its PASID, or without
+ * one, and nothing else (section 10.3.8).
  */
 static void ats_testdev_invalidate(IOMMUNotifier *n, IOMMUTLBEntry *iotlb)
 {
-    ATSTestDev *d = container_of(n, ATSTestDev, notifier);
+    ATSTestDevInbox *inbox = container_of(n, ATSTestDevInbox, notifier);
+    ATSTestDev *d = n->opaque;
     PCIDevice *p = PCI_DEVICE(d);
     uint16_t bdf = pci_get_bdf(p);
     hwaddr unit_mask = ats_testdev_unit_mask(d);
@@ -344,54 +407,85 @@ static void ats_testdev_invalidate(IOMMUNotifier *n, IOMMUTLBEntry *iotlb)
 
     d->r.inv_first = first;
     d->r.inv_last = last;
+    d->r.inv_pasid = inbox->pasid == PCI_NO_PASID ? 0 :
+                     ATS_TESTDEV_PASID_VALID | iotlb->pasid;
 
-    /* Without E there is nothing in the ATC, but drivers count on an answer */
-    if (enabled) {
+    /*
+     * With Global Invalidate it is in several inboxes, but only one request.
+     * Without E there is nothing in the ATC, but drivers count on an answer.
+     */
+    if (inbox->pasid != PCI_NO_PASID && iotlb->pasid != inbox->pasid) {
+        /* It is counted where its PASID is */
+    } else if (enabled) {
         d->r.invs++;
     } else {
         d->r.invs_ur++;
     }
-    if (!ats_testdev_inv_defer(d, first & ~unit_mask, last | unit_mask) &&
-        !d->ignore_inv) {
-        dropped = ats_testdev_atc_drop(d, first & ~unit_mask,
+    if (!ats_testdev_inv_defer(d, inbox->pasid, first & ~unit_mask,
+                               last | unit_mask) && !d->ignore_inv) {
+        dropped = ats_testdev_atc_drop(d, inbox->pasid, first & ~unit_mask,
                                        last | unit_mask);
     }
     trace_ats_testdev_inv(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
                           first, last, enabled, dropped);
 }
 
-/*
- * To hear of Invalidate Requests while E is clear, too, the notifier is there
- * for as long as the function is, from its first reset on: the IOMMU can be
- * created after the function is realized, but not after that. To have no IOMMU
- * or one without ATS is fine; then there are no Invalidate Requests.
- */
-static void ats_testdev_register_notifier(ATSTestDev *d)
+/* To have no IOMMU, or one without ATS, is fine: then there are no requests */
+static void ats_testdev_open(ATSTestDev *d, ATSTestDevInbox *inbox,
+                             uint32_t pasid)
 {
     PCIDevice *p = PCI_DEVICE(d);
     uint16_t bdf = pci_get_bdf(p);
     int ret;
 
-    if (!p->exp.ats_cap || d->notifier_registered) {
+    if (!p->exp.ats_cap || inbox->registered) {
         return;
     }
 
-    ret = pci_iommu_init_iotlb_notifier(p, &d->notifier,
+    inbox->pasid = pasid;
+    ret = pci_iommu_init_iotlb_notifier(p, &inbox->notifier,
                                         ats_testdev_invalidate, d);
     if (!ret) {
-        ret = pci_iommu_register_iotlb_notifier(p, PCI_NO_PASID, &d->notifier);
+        ret = pci_iommu_register_iotlb_notifier(p, pasid, &inbox->notifier);
     }
-    d->notifier_registered = !ret;
+    inbox->registered = !ret;
     trace_ats_testdev_notifier(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
                                ret);
 }
 
-static void ats_testdev_unregister_notifier(ATSTestDev *d)
+/*
+ * To hear of Invalidate Requests while E is clear, too, the notifier is there
+ * for as long as the function is, from its first reset on: the IOMMU can be
+ * created after the function is realized, but not after that.
+ */
+static void ats_testdev_register_notifier(ATSTestDev *d)
 {
-    if (d->notifier_registered) {
-        pci_iommu_unregister_iotlb_notifier(PCI_DEVICE(d), PCI_NO_PASID,
-                                            &d->notifier);
-        d->notifier_registered = false;
+    ats_testdev_open(d, &d->inbox, PCI_NO_PASID);
+}
+
+static void ats_testdev_unregister_notifiers(ATSTestDev *d)
+{
+    PCIDevice *p = PCI_DEVICE(d);
+
+    if (d->inbox.registered) {
+        pci_iommu_unregister_iotlb_notifier(p, PCI_NO_PASID,
+                                            &d->inbox.notifier);
+    }
+    d->inbox.registered = false;
+    if (!p->exp.pasid_cap) {
+        return;
+    }
+
+    /* The PCI core wants PASIDs to be enabled for what concerns them */
+    pci_set_word(p->config + p->exp.pasid_cap + PCI_PASID_CTRL,
+                 PCI_PASID_CTRL_ENABLE);
+    for (uint32_t pasid = 0; pasid < 1 << d->pasid_width; pasid++) {
+        ATSTestDevInbox *inbox = &d->pasid_inboxes[pasid];
+
+        if (inbox->registered) {
+            pci_iommu_unregister_iotlb_notifier(p, pasid, &inbox->notifier);
+        }
+        inbox->registered = false;
     }
 }
 
@@ -454,8 +548,8 @@ static ssize_t ats_testdev_request(ATSTestDev *d, bool no_write,
         uint32_t err_count = 0;
         ssize_t ret;
 
-        ret = pci_ats_request_translation(PCI_DEVICE(d), PCI_NO_PASID, false,
-                                          false, addr, length, no_write,
+        ret = pci_ats_request_translation(PCI_DEVICE(d), ats_testdev_pasid(d),
+                                          false, false, addr, length, no_write,
                                           results + count, room, &err_count);
         if (ret < 0) {
             return ret;
@@ -501,17 +595,23 @@ static enum ats_testdev_status ats_testdev_treq(ATSTestDev *d, bool no_write)
     uint16_t bdf = pci_get_bdf(p);
     IOMMUTLBEntry results[ATS_TESTDEV_MAX_UNITS] = {};
     hwaddr unit_mask = ats_testdev_unit_mask(d);
+    uint32_t pasid = ats_testdev_pasid(d);
     bool denied = false, bad_size = false;
     ssize_t count;
 
     ats_testdev_show_nothing(d);
-    if (!ats_testdev_range_ok(d)) {
+    if (!ats_testdev_range_ok(d) || !ats_testdev_pasid_ok(d)) {
         return ATS_TESTDEV_BAD_CMD;
     }
-    if (!pcie_ats_enabled(p) || !ats_testdev_is_master(d)) {
+    if (!pcie_ats_enabled(p) || !ats_testdev_pasid_enabled(d) ||
+        !ats_testdev_is_master(d)) {
         return ATS_TESTDEV_DISABLED;
     }
 
+    /* Before there is anything in the ATC that they would be about */
+    if (pasid != PCI_NO_PASID) {
+        ats_testdev_open(d, &d->pasid_inboxes[pasid], pasid);
+    }
     d->r.treqs++;
     count = ats_testdev_request(d, no_write, results);
     if (count < 0) {
@@ -569,15 +669,18 @@ static enum ats_testdev_status ats_testdev_lookup(ATSTestDev *d)
 /*
  * Send memory requests for @len bytes between @addr and offset @pos of the
  * buffer, with @at in their AT field (section 10.2.1). The buffer takes nothing
- * from a read that fails.
+ * from a read that fails. What is translated has no PASID: the IOMMU does not
+ * ask for it.
  */
 static bool ats_testdev_dma(ATSTestDev *d, hwaddr addr, uint32_t pos,
                             uint32_t len, DMADirection dir, PCIAddressType at)
 {
     PCIDevice *p = PCI_DEVICE(d);
+    uint32_t pasid = ats_testdev_pasid(d);
     MemTxAttrs attrs = {
         .requester_id = pci_requester_id(p),
         .address_type = at,
+        .pid = at == PCI_AT_UNTRANSLATED && pasid != PCI_NO_PASID ? pasid : 0,
     };
     g_autofree uint8_t *data = NULL;
 
@@ -598,10 +701,12 @@ static enum ats_testdev_status ats_testdev_untranslated(ATSTestDev *d,
 {
     uint32_t len = d->r.len;
 
-    if (!ats_testdev_range_ok(d)) {
+    /* Memory attributes cannot tell PASID 0 from none */
+    if (!ats_testdev_range_ok(d) || !ats_testdev_pasid_ok(d) ||
+        ats_testdev_pasid(d) == 0) {
         return ATS_TESTDEV_BAD_CMD;
     }
-    if (!ats_testdev_is_master(d)) {
+    if (!ats_testdev_pasid_enabled(d) || !ats_testdev_is_master(d)) {
         return ATS_TESTDEV_DISABLED;
     }
     if (!ats_testdev_dma(d, d->r.addr, 0, len, dir, PCI_AT_UNTRANSLATED)) {
@@ -625,11 +730,12 @@ static enum ats_testdev_status ats_testdev_translated(ATSTestDev *d,
     uint32_t len = d->r.len;
     uint32_t pos = 0;
 
-    if (!ats_testdev_range_ok(d)) {
+    if (!ats_testdev_range_ok(d) || (!forged && !ats_testdev_pasid_ok(d))) {
         return ATS_TESTDEV_BAD_CMD;
     }
     if (!ats_testdev_is_master(d) ||
-        (!forged && !pcie_ats_enabled(PCI_DEVICE(d)))) {
+        (!forged && (!pcie_ats_enabled(PCI_DEVICE(d)) ||
+                     !ats_testdev_pasid_enabled(d)))) {
         return ATS_TESTDEV_DISABLED;
     }
 
@@ -740,6 +846,10 @@ static uint64_t ats_testdev_regs_read(void *opaque, hwaddr addr, unsigned size)
         return extract64(d->r.inv_last, 32, 32);
     case ATS_TESTDEV_INV_DELAY:
         return d->r.inv_delay;
+    case ATS_TESTDEV_PASID:
+        return d->r.pasid;
+    case ATS_TESTDEV_INV_PASID:
+        return d->r.inv_pasid;
     default:
         return 0;
     }
@@ -770,6 +880,9 @@ static void ats_testdev_regs_write(void *opaque, hwaddr addr, uint64_t val,
         break;
     case ATS_TESTDEV_INV_DELAY:
         d->r.inv_delay = val;
+        break;
+    case ATS_TESTDEV_PASID:
+        d->r.pasid = val & ATS_TESTDEV_PASID_VALID ? val : 0;
         break;
     case ATS_TESTDEV_MARK:
         trace_ats_testdev_mark(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
@@ -893,6 +1006,9 @@ static void ats_testdev_reset_hold(Object *obj, ResetType type)
     if (p->exp.ats_cap) {
         pci_set_word(p->config + p->exp.ats_cap + PCI_ATS_CTRL, 0);
     }
+    if (p->exp.pasid_cap) {
+        pci_set_word(p->config + p->exp.pasid_cap + PCI_PASID_CTRL, 0);
+    }
     ats_testdev_atc_flush(d);
     ats_testdev_inv_forget(d);
     d->r = (ATSTestDevRegs) {};
@@ -920,6 +1036,22 @@ static void ats_testdev_ats_init(ATSTestDev *d, uint16_t offset)
         ctrl_wmask |= PCI_ATS_CTRL_STU(~0);
     }
     pci_set_word(p->wmask + offset + PCI_ATS_CTRL, ctrl_wmask);
+}
+
+/* It says of itself that it is Cache_Capable, but does nothing by CXL.cache */
+static void ats_testdev_cxl_init(ATSTestDev *d, uint16_t offset)
+{
+    PCIDevice *p = PCI_DEVICE(d);
+
+    pcie_add_capability(p, PCI_EXT_CAP_ID_DVSEC, 1, offset,
+                        ATS_TESTDEV_CXL_DVSEC_SIZE);
+    pci_set_long(p->config + offset + PCI_DVSEC_HEADER1,
+                 ATS_TESTDEV_CXL_DVSEC_SIZE << 20 |
+                 ATS_TESTDEV_CXL_DVSEC_REV << 16 | ATS_TESTDEV_CXL_VENDOR);
+    pci_set_word(p->config + offset + PCI_DVSEC_HEADER2,
+                 ATS_TESTDEV_CXL_DVSEC_ID);
+    pci_set_word(p->config + offset + ATS_TESTDEV_CXL_CAP,
+                 ATS_TESTDEV_CXL_CAP_CACHE);
 }
 
 /*
@@ -950,6 +1082,16 @@ static void ats_testdev_realize(PCIDevice *p, Error **errp)
     if (d->inv_queue_depth > ATS_TESTDEV_MAX_INV_DEPTH) {
         error_setg(errp, "inv-queue-depth must be between 0 and %d",
                    ATS_TESTDEV_MAX_INV_DEPTH);
+        return;
+    }
+    if (d->pasid_width > ATS_TESTDEV_MAX_PASID_WIDTH) {
+        error_setg(errp, "pasid-width must be between 0 and %d",
+                   ATS_TESTDEV_MAX_PASID_WIDTH);
+        return;
+    }
+    if (d->pasid_width && pci_is_vf(p)) {
+        error_setg(errp, "pasid-width is not for a VF, whose PASIDs would be "
+                   "those of its PF");
         return;
     }
     if (d->atc_size < 1 || d->atc_size > ATS_TESTDEV_MAX_ATC_SIZE) {
@@ -994,6 +1136,16 @@ static void ats_testdev_realize(PCIDevice *p, Error **errp)
         offset += PCI_EXT_CAP_ATS_SIZEOF;
     }
 
+    if (d->pasid_width) {
+        pcie_pasid_init(p, offset, d->pasid_width, false, false);
+        offset += PCI_EXT_CAP_PASID_SIZEOF;
+    }
+
+    if (d->cxl_cache) {
+        ats_testdev_cxl_init(d, offset);
+        offset += ATS_TESTDEV_CXL_DVSEC_SIZE;
+    }
+
     if (pci_is_vf(p)) {
         pcie_ari_init(p, offset);
     } else {
@@ -1003,6 +1155,9 @@ static void ats_testdev_realize(PCIDevice *p, Error **errp)
         }
     }
 
+    if (d->pasid_width) {
+        d->pasid_inboxes = g_new0(ATSTestDevInbox, 1 << d->pasid_width);
+    }
     d->atc = g_new0(ATSTestDevATCEntry, d->atc_size);
     QSIMPLEQ_INIT(&d->invs);
     d->inv_timer = timer_new_us(QEMU_CLOCK_VIRTUAL, ats_testdev_inv_due, d);
@@ -1013,7 +1168,8 @@ static void ats_testdev_exit(PCIDevice *p)
     ATSTestDev *d = ATS_TESTDEV(p);
 
     pcie_sriov_pf_exit(p);
-    ats_testdev_unregister_notifier(d);
+    ats_testdev_unregister_notifiers(d);
+    g_clear_pointer(&d->pasid_inboxes, g_free);
     ats_testdev_inv_forget(d);
     timer_free(d->inv_timer);
     g_clear_pointer(&d->atc, g_free);
@@ -1039,6 +1195,8 @@ static const Property ats_testdev_properties[] = {
     DEFINE_PROP_BOOL("page-aligned", ATSTestDev, page_aligned, true),
     DEFINE_PROP_UINT32("atc-size", ATSTestDev, atc_size, 64),
     DEFINE_PROP_BOOL("ignore-inv", ATSTestDev, ignore_inv, false),
+    DEFINE_PROP_UINT8("pasid-width", ATSTestDev, pasid_width, 0),
+    DEFINE_PROP_BOOL("cxl-cache", ATSTestDev, cxl_cache, false),
     DEFINE_PROP_BOOL("no-soft-reset", ATSTestDev, no_soft_reset, false),
 };
 
@@ -1079,6 +1237,12 @@ static void ats_testdev_class_init(ObjectClass *klass, const void *data)
     object_class_property_set_description(klass, "ignore-inv",
         "Acknowledge Invalidate Requests, but use the cached translations "
         "nevertheless");
+    object_class_property_set_description(klass, "pasid-width",
+        "Max PASID Width in the PASID Capability, 1..8; 0: there is none; not "
+        "for a VF");
+    object_class_property_set_description(klass, "cxl-cache",
+        "Cache_Capable in a CXL DVSEC: what a driver goes by that knows of "
+        "devices that do not work without ATS");
     object_class_property_set_description(klass, "no-soft-reset",
         "No_Soft_Reset in the Power Management Capability: going from D3hot to "
         "D0 is not a reset; not for a VF, which has no such capability");

@@ -43,6 +43,7 @@
 #define   IDR0_PRI              BIT(16)
 #define   IDR0_ATSRECERR        BIT(23)
 #define SMMU_IDR1               0x4
+#define   IDR1_SSIDSIZE(r)      extract32(r, 6, 5)
 #define SMMU_IDR3               0xc
 #define   IDR3_FWB              BIT(8)
 #define SMMU_IDR5               0x14
@@ -72,6 +73,9 @@
 
 /* 4: commands */
 #define CMD_CFGI_STE            0x03
+#define CMD_CFGI_CD             0x05
+#define   CFGI_CD_LEAF          1
+#define CMD_SSID(s)             ((uint64_t)(s) << 12)
 #define CMD_TLBI_NSNH_ALL       0x30
 #define CMD_ATC_INV             0x40
 #define   ATC_INV_GLOBAL        BIT_ULL(9)
@@ -84,6 +88,9 @@
 /* 5.2: the STE. 5.4: the CD, with its first 64 bits shifted as a whole. */
 #define STE_V                   BIT_ULL(0)
 #define STE_CONFIG(c)           ((uint64_t)(c) << 1)
+#define STE_S1FMT(f)            ((uint64_t)(f) << 4)
+#define STE_S1CDMAX(n)          ((uint64_t)(n) << 59)
+#define STE1_S1DSS(d)           ((uint64_t)(d) << 0)
 #define STE1_S1STALLD           BIT_ULL(27)
 #define STE1_EATS(e)            ((uint64_t)(e) << 28)
 #define STE1_S2FWB              BIT_ULL(25)
@@ -118,7 +125,9 @@ enum {
     F_STE_FETCH = 0x03,
     C_BAD_STE = 0x04,
     F_BAD_ATS_TREQ = 0x05,
+    F_STREAM_DISABLED = 0x06,
     F_TRANSL_FORBIDDEN = 0x07,
+    C_BAD_SUBSTREAMID = 0x08,
     F_CD_FETCH = 0x09,
     C_BAD_CD = 0x0a,
     F_WALK_EABT = 0x0b,
@@ -127,6 +136,9 @@ enum {
     F_ACCESS = 0x12,
     F_PERMISSION = 0x13,
 };
+
+#define EVT_SSV                 BIT_ULL(11)
+#define EVT_SSID(d0)            extract64(d0, 12, 20)
 
 /* VMSAv8-64 descriptors. A block lacks what PTE_PAGE adds to PTE_VALID. */
 #define PTE_VALID               BIT_ULL(0)
@@ -432,6 +444,16 @@ static inline void ats_dev_set_power(ATSDev *dev, uint16_t state)
     ats_cfg_writew(dev->m, dev->sid, pm + PCI_PM_CTRL, state);
 }
 
+/* PASIDs, which need the PASID Capability in the configuration space */
+static inline void ats_dev_enable_pasid(ATSDev *dev)
+{
+    uint16_t pasid = ats_find_ext_cap(dev->m, dev->sid, PCI_EXT_CAP_ID_PASID);
+
+    g_assert_cmphex(pasid, !=, 0);
+    ats_cfg_writew(dev->m, dev->sid, pasid + PCI_PASID_CTRL,
+                   PCI_PASID_CTRL_ENABLE);
+}
+
 /* Registers of the device */
 
 static inline uint32_t ats_read(ATSDev *dev, uint32_t reg)
@@ -447,6 +469,15 @@ static inline uint64_t ats_read_pair(ATSDev *dev, uint32_t reg)
 static inline void ats_write(ATSDev *dev, uint32_t reg, uint32_t val)
 {
     qtest_writel(dev->m->qts, dev->bar + reg, val);
+}
+
+#define ATS_NO_PASID            UINT32_MAX
+
+/* What the commands that follow are for */
+static inline void ats_set_pasid(ATSDev *dev, uint32_t pasid)
+{
+    ats_write(dev, ATS_TESTDEV_PASID,
+              pasid == ATS_NO_PASID ? 0 : ATS_TESTDEV_PASID_VALID | pasid);
 }
 
 static inline uint32_t ats_cmd(ATSDev *dev, uint32_t cmd, uint64_t addr,
@@ -767,13 +798,19 @@ static inline ATSCd smmu_cd(ATSMachine *m)
     };
 }
 
-static inline void smmu_cd_set(ATSMachine *m, const ATSCd *cd)
+/* CDs are in a linear table, of which the one of SubstreamID 0 is the first */
+static inline void smmu_cd_write(ATSMachine *m, uint32_t ssid, const ATSCd *cd)
 {
     int i;
 
     for (i = 0; i < 8; i++) {
-        ats_mem_write(m, ATS_CD + 8 * i, cd->d[i]);
+        ats_mem_write(m, ATS_CD + 64 * ssid + 8 * i, cd->d[i]);
     }
+}
+
+static inline void smmu_cd_set(ATSMachine *m, const ATSCd *cd)
+{
+    smmu_cd_write(m, 0, cd);
 }
 
 static inline ATSSte smmu_ste(ATSMachine *m, unsigned config, unsigned eats)

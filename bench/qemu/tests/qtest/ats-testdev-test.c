@@ -138,7 +138,7 @@ static void assert_pristine(ATSDev *dev)
         ATS_TESTDEV_TREQS, ATS_TESTDEV_INVS, ATS_TESTDEV_INVS_UR,
         ATS_TESTDEV_TRANSLATED, ATS_TESTDEV_INV_ADDR_LO,
         ATS_TESTDEV_INV_ADDR_HI, ATS_TESTDEV_INV_LAST_LO,
-        ATS_TESTDEV_INV_LAST_HI,
+        ATS_TESTDEV_INV_LAST_HI, ATS_TESTDEV_PASID, ATS_TESTDEV_INV_PASID,
     };
     int i;
 
@@ -282,13 +282,17 @@ static void test_registers_access(void)
         uint32_t val = ats_read(&t.dev, reg);
 
         if (reg == ATS_TESTDEV_CMD || reg == ATS_TESTDEV_MARK ||
-            reg == ATS_TESTDEV_INV_DELAY ||
+            reg == ATS_TESTDEV_INV_DELAY || reg == ATS_TESTDEV_PASID ||
             (reg >= ATS_TESTDEV_ADDR_LO && reg <= ATS_TESTDEV_LEN)) {
             continue;
         }
         ats_write(&t.dev, reg, ~val);
         ats_assert_reg(&t.dev, reg, val);
     }
+    ats_write(&t.dev, ATS_TESTDEV_PASID, ~ATS_TESTDEV_PASID_VALID);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_PASID, 0);
+    ats_write(&t.dev, ATS_TESTDEV_PASID, 0xa5a5f00d);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_PASID, 0xa5a5f00d);
     ats_write(&t.dev, ATS_TESTDEV_MARK, 7);
     ats_assert_reg(&t.dev, ATS_TESTDEV_MARK, 0);
     ats_assert_reg(&t.dev, ATS_TESTDEV_CMD, 0);
@@ -1089,6 +1093,88 @@ static void test_reset_flr_pf(void)
     use(&vf, 0);
 }
 
+/* PASIDs: what they translate to is for smmuv3-ssid-test */
+
+/* The width, and PASID Enable; a function without has no Capability */
+static void test_pasid_cap(void)
+{
+    uint16_t pasid;
+    Test t;
+
+    start_opts(&t, ",pasid-width=3");
+    pasid = ats_find_ext_cap(&t.m, SID_PLAIN, PCI_EXT_CAP_ID_PASID);
+    g_assert_cmphex(pasid, !=, 0);
+    g_assert_cmphex(ats_cfg_readw(&t.m, SID_PLAIN, pasid + PCI_PASID_CAP), ==,
+                    3 << 8);
+    g_assert_cmphex(ats_cfg_readw(&t.m, SID_PLAIN, pasid + PCI_PASID_CTRL), ==,
+                    0);
+    ats_dev_enable_pasid(&t.dev);
+    g_assert_cmphex(ats_cfg_readw(&t.m, SID_PLAIN, pasid + PCI_PASID_CTRL), ==,
+                    PCI_PASID_CTRL_ENABLE);
+    ats_dev_flr(&t.dev);
+    g_assert_cmphex(ats_cfg_readw(&t.m, SID_PLAIN, pasid + PCI_PASID_CTRL), ==,
+                    0);
+
+    start_disabled(&t);
+    g_assert_cmphex(ats_find_ext_cap(&t.m, SID_PLAIN, PCI_EXT_CAP_ID_PASID), ==,
+                    0);
+}
+
+/* Commands that heed it, and those that cannot be */
+static void test_pasid_cmd(void)
+{
+    static const uint32_t cmds[] = {
+        ATS_TESTDEV_CMD_TREQ, ATS_TESTDEV_CMD_TREQ_NW, ATS_TESTDEV_CMD_WRITE,
+        ATS_TESTDEV_CMD_READ, ATS_TESTDEV_CMD_WRITE_ATC,
+        ATS_TESTDEV_CMD_READ_ATC,
+    };
+    int i;
+    Test t;
+
+    start_opts(&t, ",pasid-width=3");
+    ats_dev_enable(&t.dev, 0);
+    for (i = 0; i < ARRAY_SIZE(cmds); i++) {
+        ats_set_pasid(&t.dev, 8);
+        g_assert_cmpuint(ats_cmd(&t.dev, cmds[i], VA, 4), ==,
+                         ATS_TESTDEV_BAD_CMD);
+        ats_set_pasid(&t.dev, 7);
+        g_assert_cmpuint(ats_cmd(&t.dev, cmds[i], VA, 4), ==,
+                         ATS_TESTDEV_DISABLED);
+    }
+    ats_assert_reg(&t.dev, ATS_TESTDEV_TREQS, 0);
+
+    /* attributes cannot tell it from none */
+    ats_dev_enable_pasid(&t.dev);
+    ats_set_pasid(&t.dev, 0);
+    g_assert_cmpuint(ats_cmd(&t.dev, ATS_TESTDEV_CMD_WRITE, VA, 4), ==,
+                     ATS_TESTDEV_BAD_CMD);
+
+    start(&t);
+    ats_set_pasid(&t.dev, 0);
+    g_assert_cmpuint(ats_treq(&t.dev, VA), ==, ATS_TESTDEV_BAD_CMD);
+}
+
+/* CXL r4.0, 8.1.3: the DVSEC that software looks for, and what it says */
+static void test_cxl_cache(void)
+{
+    uint16_t pos;
+    Test t;
+
+    start_opts(&t, ",cxl-cache=on,pasid-width=1");
+    pos = ats_find_ext_cap(&t.m, SID_PLAIN, PCI_EXT_CAP_ID_DVSEC);
+    g_assert_cmphex(pos, !=, 0);
+    g_assert_cmphex(ats_cfg_readw(&t.m, SID_PLAIN, pos + 4), ==, 0x1e98);
+    g_assert_cmphex(ats_cfg_readw(&t.m, SID_PLAIN, pos + 6) >> 4, ==, 0x3c);
+    g_assert_cmphex(ats_cfg_readw(&t.m, SID_PLAIN, pos + 8), ==, 0);
+    g_assert_cmphex(ats_cfg_readw(&t.m, SID_PLAIN, pos + 0xa), ==, 1);
+    ats_cfg_writew(&t.m, SID_PLAIN, pos + 0xa, 0xffff);
+    g_assert_cmphex(ats_cfg_readw(&t.m, SID_PLAIN, pos + 0xa), ==, 1);
+
+    start_disabled(&t);
+    g_assert_cmphex(ats_find_ext_cap(&t.m, SID_PLAIN, PCI_EXT_CAP_ID_DVSEC), ==,
+                    0);
+}
+
 /* Power management */
 
 /* Version 3, without D1, D2 and PME. A VF has none. */
@@ -1350,6 +1436,13 @@ int main(int argc, char **argv)
                    test_reset_flr_vf);
     qtest_add_func("/ats-testdev/reset/flr-of-pf-takes-vf",
                    test_reset_flr_pf);
+
+    qtest_add_func("/ats-testdev/pasid/capability", test_pasid_cap);
+    qtest_add_func("/ats-testdev/pasid/commands", test_pasid_cmd);
+    qtest_add_data_func("/ats-testdev/pasid/width-9-is-refused",
+                        "pasid-width=9", test_bad_property);
+
+    qtest_add_func("/ats-testdev/cxl-cache", test_cxl_cache);
 
     qtest_add_func("/ats-testdev/pm/capability", test_pm_cap);
     qtest_add_func("/ats-testdev/pm/d3hot-takes-invalidations", test_pm_d3hot);

@@ -70,6 +70,16 @@
 #define ATS_TESTDEV_INV_DELAY   0x074   /* RW */
 #define ATS_TESTDEV_INV_NEVER   0xffffffff
 
+/*
+ * The PASID that commands are for; all but FLUSH and _FORGED heed it. What is
+ * not valid in it counts as none.
+ */
+#define ATS_TESTDEV_PASID       0x078   /* RW */
+#define ATS_TESTDEV_PASID_VALID 0x80000000
+
+/* That of the last Invalidate Request */
+#define ATS_TESTDEV_INV_PASID   0x07c   /* RO */
+
 enum ats_testdev_cmd {
     /* Translation Request for ADDR..ADDR+LEN-1; what is granted is cached */
     ATS_TESTDEV_CMD_TREQ = 1,
@@ -93,7 +103,7 @@ enum ats_testdev_cmd {
 enum ats_testdev_status {
     ATS_TESTDEV_OK,
     ATS_TESTDEV_BAD_CMD,        /* no such command, or no such range */
-    ATS_TESTDEV_DISABLED,       /* E or Bus Master Enable is clear */
+    ATS_TESTDEV_DISABLED,       /* E, PASID or Bus Master Enable is clear */
     ATS_TESTDEV_MISS,           /* the ATC lacks a part of the range */
     ATS_TESTDEV_DENIED,         /* no permission for a part of the range */
     ATS_TESTDEV_UR,             /* completion with Unsupported Request */
