@@ -26,7 +26,7 @@ load_pin
 [ "$MODE" = tree ] || [ -f "$LIST" ] || die "series/$BASE/scenarios is missing: nothing to compare"
 begin
 . "$TOP/bench/lib.sh"
-MACHINES="$HARDWARE fail_nth timeouts figures"
+MACHINES="$HARDWARE fail_nth timeouts pasid figures"
 [ "$MODE" = tree ] || need_prepared_tree
 [ -z "${MACHINE:-}" ] || case " $MACHINES " in
 *" $MACHINE "*) MACHINES=$MACHINE ;;

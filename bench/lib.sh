@@ -98,11 +98,13 @@ program_of() { case " $HARDWARE " in *" $1 "*) say scenarios ;; *) say "$1" ;; e
 arguments() { # MACHINE LABEL
 	say -icount shift=0,sleep=off -M virt,iommu=smmuv3,gic-version=3 -m 512 -global arm-smmuv3.fwb=on -trace smmuv3_cmdq_opcode
 	case $1 in
+	pasid) say -cpu cortex-a72 -smp 1 -global arm-smmuv3.ssidsize=4 ;;
 	timeouts) say -cpu cortex-a72 -smp 2 -global arm-smmuv3.x-ats-inv-timeout=5 ;;
 	figures) say -cpu cortex-a72,cntfrq=1000000000 -smp 1 ;; # a tick for each instruction
 	*) say -cpu cortex-a72 -smp 1 ;;
 	esac
 	say -readconfig "$TOP/bench/machine.cfg" -kernel "$BENCH/Image-$2" -initrd "$INITRAMFS"
+	[ "$1" != pasid ] || { for id in pf3 pf4 pf5 hot plain quirked; do say -set "device.$id.pasid-width=4"; done; say -set device.pf4.cxl-cache=on; }
 	[ "$1" = smmu-without-ats ] || say -global arm-smmuv3.ats=on
 	case $1 in *-without-ats) say -dtb "$BENCH/$1.dtb" ;; esac
 }

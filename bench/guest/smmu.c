@@ -214,6 +214,20 @@ int smmu_config(uint32_t sid)
 }
 
 /**
+ * smmu_s1dss() - STE.S1DSS of a function, whose PASIDs are in use
+ * @sid: its StreamID
+ *
+ * Return: the field: 0 terminate, 1 skip stage 1, 2 the CD of SubstreamID 0; -errno when the stream table cannot be read.
+ */
+int smmu_s1dss(uint32_t sid)
+{
+	uint64_t ste[STE_WORDS];
+	int ret = read_ste(sid, ste);
+
+	return ret ? ret : (int)(ste[1] & 3);
+}
+
+/**
  * iommu_attached() - is a function attached to this kind of thing, as STE.Config has it?
  * @sid: its StreamID
  * @attachment: which kind
