@@ -81,6 +81,15 @@ static int detach_pasid(const struct vfio *v)
 	return ioctl(v->device, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach) ? -errno : 0;
 }
 
+/* The function is started, as an attach does the first time, and blocked; @hwpt is for its PASID. */
+static void claim_blocked(struct __test_metadata *_metadata, struct bench *b, uint32_t *hwpt)
+{
+	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
+	ASSERT_EQ(0, hwpt_of(&b->v, b->v.ioas, hwpt));
+	ASSERT_EQ(0, iommufd_attach(&b->v, *hwpt));
+	ASSERT_EQ(0, iommufd_detach(&b->v));
+}
+
 /* What the commands of the device that follow are for. */
 static void with_pasid(const struct vfio *v)
 {
@@ -127,11 +136,7 @@ TEST_F(pasid, of_a_blocked_rid)
 	struct bench *b = &self->b;
 	uint32_t hwpt;
 
-	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
-	ASSERT_EQ(0, hwpt_of(&b->v, b->v.ioas, &hwpt));
-	/* The first time it is also started. */
-	ASSERT_EQ(0, iommufd_attach(&b->v, hwpt));
-	ASSERT_EQ(0, iommufd_detach(&b->v));
+	claim_blocked(_metadata, b, &hwpt);
 	for (int i = 0; i < 2; i++) {
 		ASSERT_EQ(0, attach_pasid(&b->v, hwpt));
 		check_rid_is_blocked(_metadata, &b->f, &b->v);
@@ -191,10 +196,7 @@ TEST_F(pasid, reset_while_attached)
 	struct bench *b = &self->b;
 	uint32_t hwpt;
 
-	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
-	ASSERT_EQ(0, hwpt_of(&b->v, b->v.ioas, &hwpt));
-	ASSERT_EQ(0, iommufd_attach(&b->v, hwpt));
-	ASSERT_EQ(0, iommufd_detach(&b->v));
+	claim_blocked(_metadata, b, &hwpt);
 	ASSERT_EQ(0, attach_pasid(&b->v, hwpt));
 	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
 	for (int i = 0; i < 2; i++) {
