@@ -9,7 +9,10 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "qemu/units.h"
 #include "qobject/qdict.h"
+#include "standard-headers/linux/qemu_fw_cfg.h"
 #include "ats-testdev-qtest.h"
 
 #define MACHINE     "-machine virt,iommu=smmuv3,gic-version=3 -cpu max " \
@@ -1974,14 +1977,15 @@ static bool dtb_has_ats(const char *dtb, gsize size)
     return found;
 }
 
-typedef struct DtRow {
+/* What firmware and kernel are told, by device tree and ACPI alike */
+typedef struct ToldRow {
     const char *name;
     const char *machine;
     const char *args;
     bool ats;
-} DtRow;
+} ToldRow;
 
-static const DtRow dt_rows[] = {
+static const ToldRow told_rows[] = {
     { "machine-on", ",iommu=smmuv3", ATS_ON, true },
     { "machine-off", ",iommu=smmuv3", "-global arm-smmuv3.ats=off ", false },
     { "machine-default", ",iommu=smmuv3", "", false },
@@ -1994,7 +1998,7 @@ static const DtRow dt_rows[] = {
 
 static void test_dt(const void *data)
 {
-    const DtRow *row = data;
+    const ToldRow *row = data;
     g_autofree char *dtb = NULL, *err = NULL;
     gsize size = 0;
 
@@ -2005,6 +2009,111 @@ static void test_dt(const void *data)
         g_test_message("no device tree: %s", err);
         g_test_fail();
     }
+}
+
+/*
+ * The tables as the firmware gets them, from fw_cfg: one after the other. Of
+ * the IORT the ATS Attribute of its one Root Complex node (DEN 0049).
+ */
+
+#define FW_CFG          0x09020000ULL
+#define FW_CFG_KEY      (FW_CFG + 8)
+
+#define IORT_NODES          36
+#define IORT_FIRST_NODE     40
+#define IORT_ROOT_COMPLEX   2
+#define IORT_RC_ATS         24
+
+static void fw_cfg_read(ATSMachine *m, void *buf, size_t len)
+{
+    uint8_t *p = buf;
+
+    while (len--) {
+        *p++ = qtest_readb(m->qts, FW_CFG);
+    }
+}
+
+static uint32_t fw_cfg_readl_be(ATSMachine *m)
+{
+    uint8_t b[4];
+
+    fw_cfg_read(m, b, sizeof(b));
+    return ldl_be_p(b);
+}
+
+static void fw_cfg_select(ATSMachine *m, uint16_t key)
+{
+    qtest_writew(m->qts, FW_CFG_KEY, bswap16(key));
+}
+
+static void fw_cfg_open(ATSMachine *m, const char *file)
+{
+    uint32_t files;
+
+    fw_cfg_select(m, FW_CFG_FILE_DIR);
+    for (files = fw_cfg_readl_be(m); files; files--) {
+        struct fw_cfg_file entry;
+
+        fw_cfg_read(m, &entry, sizeof(entry));
+        if (g_str_equal(entry.name, file)) {
+            fw_cfg_select(m, be16_to_cpu(entry.select));
+            return;
+        }
+    }
+    g_test_message("fw_cfg has no %s", file);
+    g_test_fail();
+}
+
+static char *acpi_table(ATSMachine *m, const char *signature)
+{
+    char header[8];
+
+    fw_cfg_open(m, "etc/acpi/tables");
+    for (;;) {
+        g_autofree char *table = NULL;
+        uint32_t len;
+
+        fw_cfg_read(m, header, sizeof(header));
+        len = ldl_le_p(header + 4);
+        if (len < IORT_NODES || len > 64 * KiB) {
+            return NULL;
+        }
+        table = g_malloc(len);
+        memcpy(table, header, sizeof(header));
+        fw_cfg_read(m, table + sizeof(header), len - sizeof(header));
+        if (!memcmp(table, signature, 4)) {
+            return g_steal_pointer(&table);
+        }
+    }
+}
+
+static void test_iort(const void *data)
+{
+    const ToldRow *row = data;
+    g_autofree char *args =
+        g_strdup_printf("-machine virt,gic-version=3%s -cpu max -nodefaults %s",
+                        row->machine, row->args);
+    g_autofree char *iort = NULL;
+    int nodes, root_complexes = 0;
+    ATSMachine m;
+    char *node;
+
+    ats_machine_init(&m, args);
+    iort = acpi_table(&m, "IORT");
+    if (!iort) {
+        g_test_message("no IORT");
+        g_test_fail();
+        return;
+    }
+    node = iort + ldl_le_p(iort + IORT_FIRST_NODE);
+    for (nodes = ldl_le_p(iort + IORT_NODES); nodes; nodes--) {
+        if (ldub_p(node) == IORT_ROOT_COMPLEX) {
+            g_assert_cmphex(ldl_le_p(node + IORT_RC_ATS), ==, row->ats);
+            root_complexes++;
+        }
+        node += lduw_le_p(node + 1);
+    }
+    g_assert_cmpint(root_complexes, ==, 1);
 }
 
 /* ats=off */
@@ -2368,8 +2477,9 @@ int main(int argc, char **argv)
     qtest_add_func("/smmuv3-ats/id/ats-is-off-by-default-and-all-it-changes",
                    test_id);
     qtest_add_func("/smmuv3-ats/id/fwb", test_id_fwb);
-    for (i = 0; i < ARRAY_SIZE(dt_rows); i++) {
-        add("dt", dt_rows[i].name, &dt_rows[i], test_dt);
+    for (i = 0; i < ARRAY_SIZE(told_rows); i++) {
+        add("dt", told_rows[i].name, &told_rows[i], test_dt);
+        add("iort", told_rows[i].name, &told_rows[i], test_iort);
     }
 
     add_configs();
