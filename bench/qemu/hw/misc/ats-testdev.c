@@ -158,6 +158,7 @@ struct ATSTestDev {
     bool ignore_inv;
     bool no_soft_reset;
     bool cxl_cache;
+    bool aer;
     uint8_t inv_queue_depth;
     uint8_t pasid_width;
     uint8_t revision_id;
@@ -965,6 +966,9 @@ static void ats_testdev_config_write(PCIDevice *p, uint32_t addr, uint32_t val,
     bool asleep, enabled;
 
     pci_default_write_config(p, addr, val, len);
+    if (d->aer) {
+        pcie_aer_write_config(p, addr, val, len);
+    }
 
     enabled = pcie_ats_enabled(p);
     if (enabled != was_enabled) {
@@ -1008,6 +1012,9 @@ static void ats_testdev_reset_hold(Object *obj, ResetType type)
     }
     if (p->exp.pasid_cap) {
         pci_set_word(p->config + p->exp.pasid_cap + PCI_PASID_CTRL, 0);
+    }
+    if (d->aer) {
+        pcie_cap_deverr_reset(p);
     }
     ats_testdev_atc_flush(d);
     ats_testdev_inv_forget(d);
@@ -1146,6 +1153,14 @@ static void ats_testdev_realize(PCIDevice *p, Error **errp)
         offset += ATS_TESTDEV_CXL_DVSEC_SIZE;
     }
 
+    if (d->aer) {
+        pcie_cap_deverr_init(p);
+        if (pcie_aer_init(p, PCI_ERR_VER, offset, PCI_ERR_SIZEOF, errp) < 0) {
+            return;
+        }
+        offset += PCI_ERR_SIZEOF;
+    }
+
     if (pci_is_vf(p)) {
         pcie_ari_init(p, offset);
     } else {
@@ -1168,6 +1183,9 @@ static void ats_testdev_exit(PCIDevice *p)
     ATSTestDev *d = ATS_TESTDEV(p);
 
     pcie_sriov_pf_exit(p);
+    if (d->aer) {
+        pcie_aer_exit(p);
+    }
     ats_testdev_unregister_notifiers(d);
     g_clear_pointer(&d->pasid_inboxes, g_free);
     ats_testdev_inv_forget(d);
@@ -1197,6 +1215,7 @@ static const Property ats_testdev_properties[] = {
     DEFINE_PROP_BOOL("ignore-inv", ATSTestDev, ignore_inv, false),
     DEFINE_PROP_UINT8("pasid-width", ATSTestDev, pasid_width, 0),
     DEFINE_PROP_BOOL("cxl-cache", ATSTestDev, cxl_cache, false),
+    DEFINE_PROP_BOOL("aer", ATSTestDev, aer, false),
     DEFINE_PROP_BOOL("no-soft-reset", ATSTestDev, no_soft_reset, false),
 };
 
@@ -1243,6 +1262,9 @@ static void ats_testdev_class_init(ObjectClass *klass, const void *data)
     object_class_property_set_description(klass, "cxl-cache",
         "Cache_Capable in a CXL DVSEC: what a driver goes by that knows of "
         "devices that do not work without ATS");
+    object_class_property_set_description(klass, "aer",
+        "Whether there is an Advanced Error Reporting Capability; errors are "
+        "injected by the monitor's pcie_aer_inject_error");
     object_class_property_set_description(klass, "no-soft-reset",
         "No_Soft_Reset in the Power Management Capability: going from D3hot to "
         "D0 is not a reset; not for a VF, which has no such capability");

@@ -1175,6 +1175,69 @@ static void test_cxl_cache(void)
                     0);
 }
 
+/* Advanced Error Reporting */
+
+#define DLP         4           /* Data Link Protocol Error, fatal */
+#define AER_DLP     (1 << DLP)
+
+static void inject(Test *t)
+{
+    g_autofree char *said = qtest_hmp(t->m.qts, "pcie_aer_inject_error pf0 DLP");
+
+    g_assert_true(g_str_has_prefix(said, "OK"));
+}
+
+/* The root port hears of an error if the function may report it */
+static void test_aer(void)
+{
+    uint16_t aer, port_aer;
+    uint8_t exp, port_exp;
+    ATSDev vf;
+    Test t;
+
+    start_pf_opts(&t, &vf, ",aer=on");
+    aer = ats_find_ext_cap(&t.m, SID_PF, PCI_EXT_CAP_ID_ERR);
+    g_assert_cmphex(aer, !=, 0);
+    g_assert_cmphex(ats_find_ext_cap(&t.m, vf.sid, PCI_EXT_CAP_ID_ERR), ==, 0);
+    exp = ats_find_cap(&t.m, SID_PF, PCI_CAP_ID_EXP);
+    port_aer = ats_find_ext_cap(&t.m, SID_PORT, PCI_EXT_CAP_ID_ERR);
+    port_exp = ats_find_cap(&t.m, SID_PORT, PCI_CAP_ID_EXP);
+    ats_cfg_writew(&t.m, SID_PORT, PCI_BRIDGE_CONTROL, PCI_BRIDGE_CTL_SERR);
+    ats_cfg_writew(&t.m, SID_PORT, port_exp + PCI_EXP_DEVCTL,
+                   PCI_EXP_DEVCTL_FERE);
+
+    inject(&t);
+    g_assert_cmphex(ats_cfg_readl(&t.m, SID_PF, aer + PCI_ERR_UNCOR_STATUS), ==,
+                    AER_DLP);
+    g_assert_cmpuint(PCI_ERR_CAP_FEP(ats_cfg_readl(&t.m, SID_PF,
+                                                   aer + PCI_ERR_CAP)), ==,
+                     DLP);
+    g_assert_cmphex(ats_cfg_readl(&t.m, SID_PORT,
+                                  port_aer + PCI_ERR_ROOT_STATUS), ==, 0);
+    ats_cfg_writel(&t.m, SID_PF, aer + PCI_ERR_UNCOR_STATUS, AER_DLP);
+    g_assert_cmphex(ats_cfg_readl(&t.m, SID_PF, aer + PCI_ERR_UNCOR_STATUS), ==,
+                    0);
+    g_assert_cmpuint(PCI_ERR_CAP_FEP(ats_cfg_readl(&t.m, SID_PF,
+                                                   aer + PCI_ERR_CAP)), ==, 0);
+
+    ats_cfg_writew(&t.m, SID_PF, exp + PCI_EXP_DEVCTL, PCI_EXP_DEVCTL_FERE);
+    inject(&t);
+    g_assert_cmphex(ats_cfg_readl(&t.m, SID_PORT,
+                                  port_aer + PCI_ERR_ROOT_STATUS), ==,
+                    PCI_ERR_ROOT_UNCOR_RCV | PCI_ERR_ROOT_FIRST_FATAL |
+                    PCI_ERR_ROOT_FATAL_RCV);
+    g_assert_cmphex(ats_cfg_readl(&t.m, SID_PORT,
+                                  port_aer + PCI_ERR_ROOT_ERR_SRC) >> 16, ==,
+                    SID_PF);
+    /* The write that asks for the reset leaves it on */
+    ats_cfg_writew(&t.m, SID_PF, exp + PCI_EXP_DEVCTL,
+                   PCI_EXP_DEVCTL_FERE | PCI_EXP_DEVCTL_BCR_FLR);
+    g_assert_cmphex(ats_cfg_readw(&t.m, SID_PF, exp + PCI_EXP_DEVCTL), ==, 0);
+
+    start_pf(&t, &vf);
+    g_assert_cmphex(ats_find_ext_cap(&t.m, SID_PF, PCI_EXT_CAP_ID_ERR), ==, 0);
+}
+
 /* Power management */
 
 /* Version 3, without D1, D2 and PME. A VF has none. */
@@ -1443,6 +1506,7 @@ int main(int argc, char **argv)
                         "pasid-width=9", test_bad_property);
 
     qtest_add_func("/ats-testdev/cxl-cache", test_cxl_cache);
+    qtest_add_func("/ats-testdev/aer", test_aer);
 
     qtest_add_func("/ats-testdev/pm/capability", test_pm_cap);
     qtest_add_func("/ats-testdev/pm/d3hot-takes-invalidations", test_pm_d3hot);

@@ -36,7 +36,7 @@
 #define ATS_TESTDEV_STATUS      0x020   /* RO: outcome of the last command */
 #define ATS_TESTDEV_DONE        0x024   /* RO: bytes the last command copied */
 
-/* The translation that the last TREQ or LOOKUP found for ADDR */
+/* The translation that the last TREQ, TREQ_NW or LOOKUP found for ADDR */
 #define ATS_TESTDEV_PA_LO       0x030   /* RO: where ADDR itself goes */
 #define ATS_TESTDEV_PA_HI       0x034
 #define ATS_TESTDEV_PERM        0x038   /* RO: ATS_TESTDEV_PERM_* */
