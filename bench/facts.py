@@ -36,10 +36,15 @@ class Case:
         values = [state[key] for state in self.states if state.get(key, '-') != '-']
         return max(values) if values else '-'
 
-    def per_unmap(self):
-        """Return the commands an unmap, of the most expensive run."""
-        costs = [int(c['total']) / int(c['unmaps']) for c in self.commands]
-        return f'{max(costs):.1f}' if costs else '-'
+    def costs(self):
+        """Return the commands an unmap, of each run."""
+        return [int(c['total']) / int(c['unmaps']) for c in self.commands]
+
+
+def dearest(cases):
+    """Return the commands an unmap, of the most expensive run of all CASES, as text; '-' when none was counted."""
+    costs = [cost for case in cases for cost in case.costs()]
+    return f'{max(costs):.1f}' if costs else '-'
 
 
 def read_lines(lines):
@@ -103,7 +108,7 @@ def table(bench, listing):
             old, new = before[name], after.get(name, Case())
             rows.append((text, f'{old.verdict} {new.verdict}', f'{old.splats} {new.splats}',
                          *(f"{old.worst(key)} {new.worst(key)}" for key in ('e', 'iommu', 'not_supported')),
-                         f'{old.per_unmap()} {new.per_unmap()}'))
+                         f'{dearest([old])} {dearest([new])}'))
     heads = ('scenario', 'verdict', 'splats', 'E bit', 'kernel believes', 'NOT_SUPPORTED', 'commands/unmap')
     widths = [max(len(row[i].replace(' ', ' > ') if i else row[i]) for row in [heads, *rows]) for i in range(len(heads))]
     print('\nEach pair: unpatched > patched.')
@@ -119,7 +124,7 @@ def headline(before, after):
     if not any(case.commands for case in after.values()):
         return
     cannot = [name for name, case in after.items() if case.commands and case.worst('not_supported') == '1']
-    cost = {label: max((cases[name].per_unmap() for name in cannot if name in cases), default='-')
+    cost = {label: dearest(cases[name] for name in cannot if name in cases)
             for label, cases in (('unpatched', before), ('patched', after))}
     print(f"\nSMMU commands per unmap, for a function that cannot use ATS: {cost['unpatched']} unpatched, "
           f"{cost['patched']} patched; the least possible is 2.0 (TLBI and SYNC)\n")

@@ -28,5 +28,5 @@ make_dir "$LOGS"
 ARCHITECTURE=arm64
 from_distribution() { apt_config deb bookworm trixie && progress 'libcap: from the distribution' "$LOG" meter_download get && enough; }
 from_distribution ||
-	explain "$LOG" 'the selftests need a static libcap for arm64' "the distribution cannot be reached (log $LOG): mend the network"
+	explain "$LOG" 'the selftests need a static libcap for arm64' "this is no Debian, or its mirror cannot be reached: mend the network (log $LOG, if it got that far)"
 say "libcap: $(cat "$LIBCAP/source") for arm64, in $LIBCAP"

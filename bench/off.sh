@@ -7,7 +7,7 @@ set -eu
 begin
 . "$TOP/bench/lib.sh"
 need_prepared_tree
-BASE_QEMU=$BUILD_DIR/qemu-10.2/base/build/qemu-system-aarch64
+BASE_QEMU=$BUILD_DIR/qemu-${QEMU_BASE:-10.2}/base/build/qemu-system-aarch64
 "$TOP/bench/qemu/build.sh"
 "$TOP/bench/qemu/build.sh" base
 WANTED=''

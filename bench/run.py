@@ -4,7 +4,8 @@
 
 OUT.ktap gets what the guest writes to its result port, OUT.console the kernel's console, OUT.trace QEMU's trace. A line
 "@command" on the port is done in QEMU's monitor, and answered with a line. Exit codes: 0 the guest has ended the run with
-its final line, 2 QEMU did not start, 3 the machine was lost: it died, or said nothing for SILENCE seconds, before that line.
+its final line, 2 QEMU did not start, 3 the machine was lost: it died, or said nothing for SILENCE seconds, before that line, or
+that says that its program could not be run, or was killed.
 """
 import json
 import os
@@ -49,7 +50,7 @@ def chardev(name):
 
 
 def follow(port, monitor, results):
-    """Copy what comes from the guest until its final line; True when that came."""
+    """Copy what comes from the guest until its final line; True when that came, and its program has come to its end."""
     rest = b''
     while True:
         try:
@@ -67,7 +68,7 @@ def follow(port, monitor, results):
             results.write(text + '\n')
             results.flush()
             if text.startswith('# bench: end '):
-                return True
+                return text.startswith('# bench: end status=') and text != '# bench: end status=127'
 
 
 def main():

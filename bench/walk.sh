@@ -48,6 +48,12 @@ evidence() {
 		else
 			tap 'not ok' "unpatched: $machine: the invariant did not break by one of the first $WITHIN steps"
 		fi
+		taken=$(taken patched "$machine")
+		if [ "$taken" = "$(steps "$machine")" ]; then
+			tap ok "patched: $machine: $taken steps"
+		else
+			tap 'not ok' "patched: $machine: $taken steps, not $(steps "$machine")"
+		fi
 	done
 }
 table() {

@@ -260,6 +260,7 @@ begin() {
 
 tree_is_clean() { [ -z "$(tree_git status --porcelain)" ]; }
 need_prepared_tree() {
+	[ "$(tree_git symbolic-ref -q --short HEAD)" = series ] || die "$TREE is not on its branch series: 'git -C $TREE checkout series' first"
 	tree_is_prepared || die "$TREE holds commits that are not in the queue: 'make refresh' first"
 	need_clean_tree
 }

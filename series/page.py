@@ -136,7 +136,7 @@ def costs(bases):
     found = []
     for title, seen in bases:
         for name, what in COSTS.items() if seen else ():
-            pair = [seen[kernel].get(name, facts.Case()).per_unmap() for kernel in KERNELS]
+            pair = [facts.dearest([seen[kernel].get(name, facts.Case())]) for kernel in KERNELS]
             if '-' not in pair:
                 found.append((title, what, [float(cost) for cost in pair]))
     if not found:

@@ -9,7 +9,7 @@ ONLY=${BASE:-}
 . "$(dirname -- "$0")/lib.sh"
 lock
 load_pin
-QEMU_RESULTS=$BUILD_DIR/results/qemu-10.2
+QEMU_RESULTS=$BUILD_DIR/results/qemu-${QEMU_BASE:-10.2}
 FAILED=$RESULTS/failed TIMES=$LOGS/times
 [ -n "$ONLY" ] || FAILED=$BUILD_DIR/results/failed TIMES=$LOGS/times-of-all
 passed=0 failed=0 skipped=0 last=none beside='' PASSED=''

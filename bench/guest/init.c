@@ -57,8 +57,11 @@ static void look_for_leaks(void)
 	char text[4096];
 	ssize_t size;
 
-	if (leaks < 0)
+	if (leaks < 0) {
+		if (errno != ENOENT)
+			perror("init: kmemleak");
 		return;
+	}
 	for (int i = 0; i < 2; i++) {
 		sleep(6);
 		if (write(leaks, "scan", 4) != 4)
@@ -68,6 +71,7 @@ static void look_for_leaks(void)
 		if (write(STDERR_FILENO, text, size) != size)
 			break;
 	close(leaks);
+	fprintf(stderr, "init: looked for leaks\n");
 }
 
 int main(void)

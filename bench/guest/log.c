@@ -17,15 +17,6 @@ static const char *const splats[] = {
 	"handling fault status", "Invalidation Queue Error", "Event logged [", "Completion-Wait loop timed out",
 };
 
-/*
- * But not these, each for the reason beside it.
- */
-static const struct {
-	const char *text, *why;
-} allowed[] = {
-	{ NULL, NULL },
-};
-
 /**
  * log_open() - start to listen to the log
  *
@@ -52,14 +43,6 @@ static size_t which_of(const char *line, const char *const *texts, size_t count)
 	while (i < count && !strstr(line, texts[i]))
 		i++;
 	return i;
-}
-
-static bool is_allowed(const char *line)
-{
-	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
-		if (allowed[i].text && strstr(line, allowed[i].text))
-			return true;
-	return false;
 }
 
 /**
@@ -91,7 +74,7 @@ int log_scan_but(int log, const char *const known[], int *seen)
 		text = strchr(record, ';');
 		text = text ? text + 1 : record;
 		text[strcspn(text, "\n")] = '\0';
-		if (which_of(text, splats, splat_count) == splat_count || is_allowed(text))
+		if (which_of(text, splats, splat_count) == splat_count)
 			continue;
 		which = which_of(text, known, count);
 		if (which < count) {

@@ -55,5 +55,5 @@ from_distribution() {
 	apt_config deb bookworm-backports trixie && progress 'meson: from the distribution' "$LOG" meter_download get && enough
 }
 from_distribution ||
-	explain "$LOG" "QEMU needs meson $(wanted meson) and pycotap $(wanted pycotap) or later" "this system has not, and the distribution cannot be reached (log $LOG): mend the network, or install them"
+	explain "$LOG" "QEMU needs meson $(wanted meson) and pycotap $(wanted pycotap) or later" "this system has not, and is no Debian, or its mirror cannot be reached: mend the network (log $LOG, if it got that far), or install them"
 say "meson: $(cat "$TOOLS/source"), for QEMU only, in $TOOLS"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Which of QEMU's tests are built and run here. For scripts that have lib.sh.
 
-# The tests that the tree adds, committed or not: all their cases.
+# The tests that the tree adds, committed or at least known to git: all their cases.
 own_tests() {
 	tree_git diff --name-only --no-renames --diff-filter=A base -- tests/qtest | sed -n 's,^tests/qtest/\(.*-test\)\.c$,\1,p'
 }

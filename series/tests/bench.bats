@@ -47,6 +47,13 @@ run_machine() { run "$BENCH/run.py" "$T/out" "$T/qemu" -M virt; }
 	[ "$status" = 3 ]
 }
 
+@test "a machine whose program cannot be run, or is killed, is lost" {
+	SAYS='# bench: cannot run /a: No such file or directory\n# bench: end status=127\n' run_machine
+	[ "$status" = 3 ]
+	SAYS='ok 1 a\n# bench: end signal=11\n' run_machine
+	[ "$status" = 3 ]
+}
+
 @test "a machine that falls silent is lost" {
 	SAYS='ok 1 a\n' HANGS=1 SILENCE=1 run_machine
 	[ "$status" = 3 ]
@@ -75,6 +82,19 @@ run_machine() { run "$BENCH/run.py" "$T/out" "$T/qemu" -M virt; }
 	sed -i 2d "$T/label/ats.trace"
 	run "$BENCH/facts.py" counts "$T/label"
 	[ "$output" = "differs ats.a.b: commands of 1 unmaps: 2 in the queue, 1 in QEMU's trace" ]
+}
+
+@test "the headline is the dearest unmap as a number, not as a text" {
+	for label in unpatched patched; do
+		mkdir -p "$T/bench/$label"
+		for cost in 9 10; do
+			printf '#  RUN           f.%s ...\n#@ state step=told not_supported=1\n#@ commands mark=1 unmaps=1 total=%s\nok 1 f.%s\n' $cost $cost $cost
+		done >"$T/bench/$label/ats.ktap"
+	done
+	: >"$T/list"
+	run "$BENCH/facts.py" table "$T/bench" "$T/list"
+	[ "$status" = 0 ]
+	echo "$output" | grep -q 'cannot use ATS: 10.0 unpatched, 10.0 patched'
 }
 
 # Two functions that cannot use ATS and one that can, each unmapped from once: "commands instructions" of each.
