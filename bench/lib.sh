@@ -8,13 +8,14 @@
 # shellcheck disable=SC2034  # the scripts that source this file use these
 GUEST=${GUEST:-aarch64}
 case $GUEST in
-aarch64) KARCH=arm64 BENCH=$WORK/bench IMAGE=Image CONFIGS="$TOP/bench/kernel.config $SERIES/arm64.config" ;;
+aarch64) KARCH=arm64 BENCH=$WORK/bench IMAGE=Image CONFIGS="$TOP/bench/kernel.config ${BASE_FIRMWARE:+$TOP/bench/firmware.config} $SERIES/arm64.config" ;;
 x86_64) KARCH=x86 BENCH=$WORK/bench-x86 IMAGE=bzImage CONFIGS="$SERIES/x86.config $TOP/bench/kernel.config $TOP/bench/x86.config" ;;
 esac
 RUNS=$BENCH
-QEMU=$BUILD_DIR/qemu-10.2/build/qemu-system-$GUEST
+QEMU=$BUILD_DIR/qemu-${QEMU_BASE:-10.2}/build/qemu-system-$GUEST
 HARDWARE='ats smmu-without-ats root-without-ats noats' MACHINES=$HARDWARE
 INITRAMFS=$BENCH/guest/initramfs.cpio.gz
+FIRMWARE=/usr/share/qemu-efi-aarch64/QEMU_EFI.fd
 CROSS=''
 [ "$(uname -m)" = "$GUEST" ] || CROSS=$(say "$GUEST" | tr _ -)-linux-gnu-
 need "${CROSS}gcc" python3
@@ -89,9 +90,10 @@ device_trees() { # LABEL
 }
 before_boot() { device_trees "$1"; } # LABEL
 
-# A machine is named after its hardware, and runs the scenarios; or after another program, and has the hardware "ats".
+# A machine is named after its hardware, and runs the scenarios; or after another program, and has the hardware "ats", as has one that
+# firmware boots.
 hardware_of() { case " $HARDWARE " in *" $1 "*) say "$1" ;; *) say ats ;; esac; }
-program_of() { case " $HARDWARE " in *" $1 "*) say scenarios ;; *) say "$1" ;; esac; }
+program_of() { case " $HARDWARE acpi " in *" $1 "*) say scenarios ;; *) say "$1" ;; esac; }
 
 # The guest's time is counted in its instructions, and skipped while it sleeps: a run takes as long as there is work, and
 # gives the same again.
@@ -106,7 +108,10 @@ arguments() { # MACHINE LABEL
 	say -readconfig "$TOP/bench/machine.cfg" -kernel "$BENCH/Image-$2" -initrd "$INITRAMFS"
 	[ "$1" != pasid ] || { for id in pf3 pf4 pf5 hot plain quirked; do say -set "device.$id.pasid-width=4"; done; say -set device.pf4.cxl-cache=on; }
 	[ "$1" = smmu-without-ats ] || say -global arm-smmuv3.ats=on
-	case $1 in *-without-ats) say -dtb "$BENCH/$1.dtb" ;; esac
+	case $1 in
+	*-without-ats) say -dtb "$BENCH/$1.dtb" ;;
+	acpi) say -bios "$FIRMWARE" ;;
+	esac
 }
 # What a program of its own takes besides: see who sources this.
 parameters() { :; } # MACHINE
@@ -186,8 +191,11 @@ collect() { # LABEL
 lost() { grep -qvx 0 "$RUNS/$1"/*.rc; }
 report_lost() { # LABEL
 	for rc in "$RUNS/$1"/*.rc; do
-		[ "$(cat "$rc")" != 0 ] || continue
 		machine=$(basename "$rc" .rc)
+		if [ "$(cat "$rc")" = 0 ]; then
+			grep -q "^$machine\\." "$(cases_file "$1")" || tap 'not ok' "$machine, $1 kernel: nothing ran (log $RUNS/$1/$machine.ktap)"
+			continue
+		fi
 		tap 'not ok' "$machine, $1 kernel: the machine was lost; its console ends: $(tail -n 1 "$RUNS/$1/$machine.console" 2>/dev/null)"
 	done
 }

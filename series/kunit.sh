@@ -42,6 +42,7 @@ kunitconfigs() {
 		[ ! -f "$TREE/$dir/.kunitconfig" ] || fragment "$TREE/$dir/.kunitconfig"
 	done
 	[ "$KIND" != arm64 ] || fragment "$TOP/bench/kernel.config"
+	[ "$KIND" != arm64 ] || [ -z "${BASE_FIRMWARE:-}" ] || fragment "$TOP/bench/firmware.config"
 	[ -z "${SAN:-}" ] || fragment "$TOP/bench/sanitizers.config"
 	fragment "$SERIES/$KIND.config"
 }
@@ -62,10 +63,12 @@ kunit() { # COMMAND OPTION...
 	kunit_py "$command" --build_dir="$O" "$@"
 }
 
-# W=1 says what is wrong and compiles on: the kernel has warnings under it of its own.
+# W=1 says what is wrong and compiles on: the kernel has warnings under it of its own. EFI is on by default on arm64.
 configure() {
-	# shellcheck disable=SC2086  # a list of options
-	kunit config --make_options="CC=$CC" --make_options="HOSTCC=$HOSTCC" $kunitconfigs ${W:+--kconfig_add CONFIG_WERROR=n}
+	options=${W:+--kconfig_add CONFIG_WERROR=n}
+	[ "$KIND" != arm64 ] || [ -n "${BASE_FIRMWARE:-}" ] || options="$options --kconfig_add CONFIG_EFI=n"
+	# shellcheck disable=SC2086  # lists of options
+	kunit config --make_options="CC=$CC" --make_options="HOSTCC=$HOSTCC" $kunitconfigs $options
 }
 
 # An empty LOCALVERSION keeps the state of git out of the version, and so out of what has to be built again.

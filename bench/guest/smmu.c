@@ -50,6 +50,21 @@ static int ram_read(uint64_t address, void *to, size_t size)
 	return pread(mem, to, size, address) == (ssize_t)size ? 0 : -EIO;
 }
 
+/* A device of the device tree has its address in its name, one of ACPI has not. */
+static unsigned long iomem_of(const char *device)
+{
+	unsigned long start, base = 0;
+	char line[256];
+	FILE *iomem = fopen("/proc/iomem", "re");
+
+	while (iomem && !base && fgets(line, sizeof(line), iomem))
+		if (strstr(line, device) && sscanf(line, "%lx-", &start) == 1)
+			base = start;
+	if (iomem)
+		fclose(iomem);
+	return base;
+}
+
 /**
  * iommu_open() - find the SMMU that the driver is bound to, once
  *
@@ -57,7 +72,7 @@ static int ram_read(uint64_t address, void *to, size_t size)
  */
 int iommu_open(void)
 {
-	unsigned long base = 0;
+	unsigned long base;
 	struct dirent *entry;
 	DIR *driver;
 	void *map;
@@ -68,9 +83,9 @@ int iommu_open(void)
 	driver = opendir(DRIVER);
 	if (!driver)
 		return -errno;
-	while ((entry = readdir(driver)))
-		if (sscanf(entry->d_name, "%lx.", &base) == 1 && base)
-			break;
+	for (base = 0; !base && (entry = readdir(driver));)
+		if (entry->d_type == DT_LNK)
+			base = iomem_of(entry->d_name);
 	closedir(driver);
 	if (!base)
 		return -ENODEV;
