@@ -47,6 +47,7 @@ int function_group(const struct function *f);
 int function_introduce(const struct function *f);
 int vfs_set(unsigned int slot, unsigned int count);
 int slot_pull(unsigned int slot);
+int slot_plug(void);
 
 /* ---- smmu.c or dmar.c: the IOMMU as seen from outside its driver */
 
@@ -132,6 +133,7 @@ int capability_not_supported(const struct function *f);
 void guest_tables(uint64_t *ram);
 int nested_attach(struct vfio *v, bool eats, uint32_t *viommu);
 int guest_atc_inv(const struct vfio *v, uint32_t viommu, uint32_t *handled);
+int guest_tlbi(const struct vfio *v, uint32_t viommu, uint32_t *handled);
 
 /* ---- testdev.c */
 

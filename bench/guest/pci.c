@@ -329,6 +329,19 @@ int slot_pull(unsigned int slot)
 }
 
 /**
+ * slot_plug() - have the host put a function with ATS into slot 6, where machine.cfg has one
+ *
+ * Return: 0, or -errno when the host could not.
+ */
+int slot_plug(void)
+{
+	char answer[256];
+	int ret = host_request("device_add ats-testdev,id=hot,bus=rp6,addr=0x0.0x0,ats=on", answer, sizeof(answer));
+
+	return ret ? ret : strcmp(answer, "ok") ? -EIO : 0;
+}
+
+/**
  * vfs_set() - have a PF enable a number of VFs, none of which a driver takes
  * @slot: the PF's slot
  * @count: how many; 0 also takes the PF from its driver
