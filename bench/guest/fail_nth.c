@@ -284,6 +284,35 @@ TEST_F(fail_nth, attach_nested)
 
 	EXPECT_LT(0, fail_each(_metadata, &self->b, self->nth, &operation).refused);
 }
+
+static uint32_t guests_smmu;
+static unsigned int handled_in_vain;
+
+static int nested(struct bench *b)
+{
+	int ret = attached(b);
+
+	guests_smmu = 0;
+	return ret ? ret : nested_attach(&b->v, true, &guests_smmu);
+}
+
+static int invalidate(struct bench *b)
+{
+	uint32_t handled;
+	int ret = guest_tlbi(&b->v, guests_smmu, &handled);
+
+	handled_in_vain += ret && handled;
+	return ret;
+}
+
+/* A VMM tells its guest which commands were handled. */
+TEST_F(fail_nth, guests_invalidation)
+{
+	static const struct operation operation = { nested, invalidate, TRANSLATED, TRANSLATED };
+
+	EXPECT_LT(0, fail_each(_metadata, &self->b, self->nth, &operation).refused);
+	EXPECT_EQ(0, handled_in_vain);
+}
 #endif
 
 /* To be blocked is what nobody can be refused: it must not need memory. */

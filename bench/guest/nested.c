@@ -71,15 +71,9 @@ int nested_attach(struct vfio *v, bool eats, uint32_t *viommu)
 	return iommufd_attach(v, nested.out_hwpt_id);
 }
 
-/**
- * guest_atc_inv() - the guest's CMD_ATC_INV for all that it knows of the function
- * @v: the function
- * @viommu: as nested_attach() has filled it in
- * @handled: is filled in: how many commands the kernel says it has handled
- */
-int guest_atc_inv(const struct vfio *v, uint32_t viommu, uint32_t *handled)
+static int guest_command(const struct vfio *v, uint32_t viommu, uint64_t low, uint64_t high, uint32_t *handled)
 {
-	struct iommu_viommu_arm_smmuv3_invalidate command = { .cmd = { 0x40 | (uint64_t)GUEST_SID << 32, 52 } };
+	struct iommu_viommu_arm_smmuv3_invalidate command = { .cmd = { low, high } };
 	struct iommu_hwpt_invalidate invalidate = {
 		.size = sizeof(invalidate), .hwpt_id = viommu, .data_uptr = (uintptr_t)&command,
 		.data_type = IOMMU_VIOMMU_INVALIDATE_DATA_ARM_SMMUV3, .entry_len = sizeof(command), .entry_num = 1,
@@ -88,4 +82,26 @@ int guest_atc_inv(const struct vfio *v, uint32_t viommu, uint32_t *handled)
 
 	*handled = invalidate.entry_num;
 	return ret;
+}
+
+/**
+ * guest_atc_inv() - the guest's CMD_ATC_INV for all that it knows of the function
+ * @v: the function
+ * @viommu: as nested_attach() has filled it in
+ * @handled: is filled in: how many commands the kernel says it has handled
+ */
+int guest_atc_inv(const struct vfio *v, uint32_t viommu, uint32_t *handled)
+{
+	return guest_command(v, viommu, 0x40 | (uint64_t)GUEST_SID << 32, 52, handled);
+}
+
+/**
+ * guest_tlbi() - the guest's CMD_TLBI_NH_ALL
+ * @v: a function
+ * @viommu: as nested_attach() has filled it in
+ * @handled: is filled in: how many commands the kernel says it has handled
+ */
+int guest_tlbi(const struct vfio *v, uint32_t viommu, uint32_t *handled)
+{
+	return guest_command(v, viommu, 0x10, 0, handled);
 }

@@ -143,7 +143,7 @@ TEST_F(timeouts, never)
 	check(_metadata, &b->f, NULL, "released", TRANSLATED);
 }
 
-/* ---- gone; last, because the slot stays empty */
+/* ---- gone */
 
 FIXTURE(pulled) {
 	struct bench b;
@@ -163,21 +163,59 @@ FIXTURE_TEARDOWN(pulled)
 	bench_end(_metadata, &self->b);
 }
 
-/* Nothing is mapped: an unmap before the detach still asks the function, with the fix as well. */
-TEST_F(pulled, while_attached)
+static int pull(struct __test_metadata *_metadata, struct bench *b)
 {
-	struct bench *b = &self->b;
-	int request;
+	int request = vfio_removal_eventfd(&b->v);
 
-	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
-	check(_metadata, &b->f, &b->v, "attached", TRANSLATED);
-	request = vfio_removal_eventfd(&b->v);
 	ASSERT_LE(0, request);
 	ASSERT_EQ(0, slot_pull(6));
+	return request;
+}
+
+static void release_and_replug(struct __test_metadata *_metadata, struct bench *b, int request)
+{
 	give_back(_metadata, b, request);
 	ASSERT_TRUE(wait_until(false, &b->f));
 	EXPECT_EQ(0, iommu_ats(b->f.sid));
 	EXPECT_EQ(0, smmu_config(b->f.sid));
+	/* The slot's driver ignores for a second what comes of its power being switched off. */
+	sleep(2);
+	ASSERT_EQ(0, slot_plug());
+	ASSERT_TRUE(wait_until(true, &b->f));
 }
+
+/* Nothing is mapped: an unmap before the detach still asks the function, with the fix as well. */
+TEST_F(pulled, while_attached)
+{
+	struct bench *b = &self->b;
+
+	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
+	check(_metadata, &b->f, &b->v, "attached", TRANSLATED);
+	release_and_replug(_metadata, b, pull(_metadata, b));
+}
+
+#ifdef IOMMU_VIOMMU_ALLOC
+/* The kernel wants it back, and the VMM has not let go of it yet. */
+TEST_F(pulled, guests_invalidation)
+{
+	uint8_t *ram = memory_get(GUEST_RAM_SIZE);
+	struct bench *b = &self->b;
+	uint32_t viommu = 0, handled;
+	struct pollfd wanted = { .events = POLLIN };
+
+	ASSERT_NE(NULL, ram);
+	guest_tables((uint64_t *)ram);
+	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
+	ASSERT_EQ(0, vfio_map(&b->v, ram, GUEST_RAM, GUEST_RAM_SIZE));
+	ASSERT_EQ(0, nested_attach(&b->v, true, &viommu));
+	EXPECT_EQ(0, guest_atc_inv(&b->v, viommu, &handled));
+	wanted.fd = pull(_metadata, b);
+	ASSERT_EQ(1, poll(&wanted, 1, 10000));
+	EXPECT_EQ(-EIO, guest_atc_inv(&b->v, viommu, &handled));
+	EXPECT_EQ(0, handled);
+	release_and_replug(_metadata, b, wanted.fd);
+	munmap(ram, GUEST_RAM_SIZE);
+}
+#endif
 
 TEST_HARNESS_MAIN
