@@ -14,6 +14,7 @@
 #   Bench: machine.case (optional: each of them has to fail on the bench as well)
 # and for QEMU (PROJECT=qemu)
 #   Run: qtest          Expect: test./path
+#   Dies: why (optional: QEMU does not survive the case, and that is how it is noticed)
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 begin
@@ -131,7 +132,7 @@ status_of() { # CASE FILE...
 reprieve() { # CASE FILE...
 	case $(status_of "$@") in
 	FAIL) ;;
-	ERROR) say "the machine was lost in $1" ;;
+	ERROR) [ -n "$dies" ] || say "the machine was lost in $1" ;;
 	PASS) say "survived: $1 passes" ;;
 	*) say "$1 did not run" ;;
 	esac
@@ -168,7 +169,7 @@ bench_passes() { # KIND
 }
 
 try() { # KIND DIFF
-	name=$(field "$2" Mutant)
+	name=$(field "$2" Mutant) dies=$(field "$2" Dies)
 	forget
 	if ! tree_git apply --check "$2" 2>"$LOGS/mutant.log"; then
 		tap 'not ok' "$name: does not apply: $(head -n 1 "$LOGS/mutant.log")"

@@ -41,28 +41,6 @@ static int set_failures(const char *file, const char *value)
 	return ret ? ret : sysfs_write(value, "/sys/kernel/debug/fail_page_alloc/%s", file);
 }
 
-/* The text of @name: from its symbol to the next. */
-static int text_of(const char *name, char *start, char *end, size_t size)
-{
-	char symbol[128], address[32];
-	FILE *symbols = fopen("/proc/kallsyms", "re");
-	int ret = -ENOENT;
-
-	if (!symbols)
-		return -errno;
-	while (ret && fscanf(symbols, "%31s %*c %127s%*[^\n]", address, symbol) == 2) {
-		if (strcmp(symbol, name))
-			continue;
-		snprintf(start, size, "0x%s", address);
-		while (ret && fscanf(symbols, "%31s %*c %127s%*[^\n]", address, symbol) == 2) {
-			snprintf(end, size, "0x%s", address);
-			ret = strcmp(start, end) ? 0 : -ENOENT;
-		}
-	}
-	fclose(symbols);
-	return ret;
-}
-
 /*
  * Only allocations with the function @within among their callers are counted, and fail; all if it is NULL. It is not said in the log
  * that one was made to fail.
@@ -404,12 +382,11 @@ static int attached_type1(struct bench *b)
 	return vfio_attach(&b->v, &b->f, NULL);
 }
 
-/* From 7.0 on the core blocks a function that has ATS while it is reset. Before, and without ATS, nothing is attached, or allocated. */
+/* Where nothing is attached for it, nothing is allocated either. */
 TEST_F(fail_nth, reset)
 {
 	static const struct operation operation = { attached, reset, TRANSLATED, TRANSLATED };
-	char start[40], end[40];
-	bool attaches = usable(&self->b.f) && !text_of("pci_dev_reset_iommu_done", start, end, sizeof(start));
+	bool attaches = usable(&self->b.f) && resets_block();
 	struct failures seen = park_each(_metadata, &self->b, self->nth, &operation);
 
 	EXPECT_EQ(attaches, seen.refused > 0);

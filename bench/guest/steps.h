@@ -3,6 +3,7 @@
 #ifndef STEPS_H
 #define STEPS_H
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -203,6 +204,36 @@ static inline int machine_sleeps(const struct vfio *v)
 	if (!ret)
 		ret = sysfs_write("platform", "/sys/power/pm_test");
 	return ret ? ret : sysfs_write("freeze", "/sys/power/state");
+}
+
+/* The text of @name: from its symbol to the next. */
+static inline int text_of(const char *name, char *start, char *end, size_t size)
+{
+	char symbol[128], address[32];
+	FILE *symbols = fopen("/proc/kallsyms", "re");
+	int ret = -ENOENT;
+
+	if (!symbols)
+		return -errno;
+	while (ret && fscanf(symbols, "%31s %*c %127s%*[^\n]", address, symbol) == 2) {
+		if (strcmp(symbol, name))
+			continue;
+		snprintf(start, size, "0x%s", address);
+		while (ret && fscanf(symbols, "%31s %*c %127s%*[^\n]", address, symbol) == 2) {
+			snprintf(end, size, "0x%s", address);
+			ret = strcmp(start, end) ? 0 : -ENOENT;
+		}
+	}
+	fclose(symbols);
+	return ret;
+}
+
+/* From 7.0 on the core blocks a function that has ATS while it is reset. */
+static inline bool resets_block(void)
+{
+	char start[40], end[40];
+
+	return !text_of("pci_dev_reset_iommu_done", start, end, sizeof(start));
 }
 
 /* The kernel wants the function back, and says so by an eventfd. */

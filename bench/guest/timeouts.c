@@ -4,17 +4,24 @@
  * fails with CERROR_ATC_INV_SYNC when they do not come, as on hardware. There the wait is a minute and more; here it is what
  * bench/lib.sh says, which is less than the second after which Linux no longer waits.
  *
- * Linux polls for the CMD_SYNC with interrupts off, so the error has to be seen by another CPU: the machine has two, and this
- * program leaves the first one alone.
+ * Linux polls for the CMD_SYNC with interrupts off, so the error has to be seen by another CPU: the machine has two, and who may have
+ * to wait in vain does so on the second.
  */
 #include <errno.h>
 #include <sched.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cycles.h"
 
 /* In microseconds: within the time that the machine waits. */
 #define LATE 1000
+
+/* Nearly all of it: what is to meet an invalidation on its way has that long to begin. */
+#define IN_FLIGHT 4000
+
+/* Looks at a register, until somebody else has come to unmap: more than that takes. */
+#define MANY_LOOKS 20000000
 
 /* How the driver says it, in two lines. */
 static const char *const timed_out[] = { "ATC invalidate timeout", "unexpected global error reported (0x00000001)", NULL };
@@ -27,13 +34,13 @@ static void check_unmap(struct __test_metadata *_metadata, const struct function
 	}
 }
 
-static void leave_first_cpu(struct __test_metadata *_metadata)
+static int go_to_cpu(int cpu)
 {
-	cpu_set_t second;
+	cpu_set_t cpus;
 
-	CPU_ZERO(&second);
-	CPU_SET(1, &second);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(second), &second));
+	CPU_ZERO(&cpus);
+	CPU_SET(cpu, &cpus);
+	return sched_setaffinity(0, sizeof(cpus), &cpus);
 }
 
 FIXTURE(timeouts) {
@@ -52,7 +59,7 @@ FIXTURE_VARIANT_ADD(timeouts, plain_off) { .slot = 7 };
 
 FIXTURE_SETUP(timeouts)
 {
-	leave_first_cpu(_metadata);
+	ASSERT_EQ(0, go_to_cpu(1));
 	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
@@ -143,6 +150,123 @@ TEST_F(timeouts, never)
 	check(_metadata, &b->f, NULL, "released", TRANSLATED);
 }
 
+/* ---- an invalidation that is on its way when something else befalls the function */
+
+/*
+ * Another process unmaps the buffer on the second CPU, and waits; this one is on the first from here on. It is by iommufd: VFIO's own
+ * interface has a lock for a container, which keeps such things apart.
+ */
+static pid_t unmap_in_flight(struct __test_metadata *_metadata, struct bench *b)
+{
+	uint32_t asked = testdev_get(b->v.bar, ATS_TESTDEV_INVS);
+	pid_t other;
+
+	b->v.bar[ATS_TESTDEV_INV_DELAY / 4] = IN_FLIGHT;
+	ASSERT_EQ(0, go_to_cpu(0));
+	other = fork();
+	ASSERT_LE(0, other);
+	if (!other)
+		_exit(go_to_cpu(1) || vfio_unmap(&b->v, IOVA, BUFFER) < 0);
+	for (int i = 0; i < MANY_LOOKS && testdev_get(b->v.bar, ATS_TESTDEV_INVS) == asked; i++)
+		;
+	EXPECT_EQ(asked + 1, testdev_get(b->v.bar, ATS_TESTDEV_INVS));
+	EXPECT_LT(0, testdev_get(b->v.bar, ATS_TESTDEV_ATC_VALID));
+	return other;
+}
+
+static void await_unmap(struct __test_metadata *_metadata, pid_t other)
+{
+	int status;
+
+	ASSERT_EQ(other, waitpid(other, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+static void attach_and_fill_atc(struct __test_metadata *_metadata, struct bench *b)
+{
+	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
+	ASSERT_EQ(0, iommufd_attach(&b->v, b->v.ioas));
+	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
+	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, true);
+}
+
+FIXTURE(in_flight) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(in_flight) {
+	unsigned int slot, vf;
+};
+
+FIXTURE_VARIANT_ADD(in_flight, vf_on_on) { .slot = 5, .vf = 1 };
+FIXTURE_VARIANT_ADD(in_flight, plain_on) { .slot = 6 };
+
+FIXTURE_SETUP(in_flight)
+{
+	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
+	attach_and_fill_atc(_metadata, &self->b);
+}
+
+FIXTURE_TEARDOWN(in_flight)
+{
+	bench_end(_metadata, &self->b);
+}
+
+/* Otherwise there was no race. */
+static void check_cut(struct __test_metadata *_metadata, const struct bench *b, uint32_t before)
+{
+	EXPECT_EQ(before + 1, testdev_get(b->v.bar, ATS_TESTDEV_INVS_CUT)) {
+		TH_LOG("%s: nothing was on its way", b->f.bdf);
+	}
+}
+
+/* What is left is as if nobody had been in a hurry. */
+static void check_goes_on(struct __test_metadata *_metadata, struct bench *b)
+{
+	b->v.bar[ATS_TESTDEV_INV_DELAY / 4] = 0;
+	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
+	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, true);
+	check_unmap(_metadata, &b->f, &b->v);
+	vfio_close(&b->v);
+	check(_metadata, &b->f, NULL, "released", TRANSLATED);
+}
+
+/* E is cleared while the function is busy with what it has been asked, which it still answers. */
+TEST_F(in_flight, detach)
+{
+	struct bench *b = &self->b;
+	uint32_t cut = testdev_get(b->v.bar, ATS_TESTDEV_INVS_CUT);
+	pid_t other = unmap_in_flight(_metadata, b);
+
+	ASSERT_EQ(0, iommufd_detach(&b->v));
+	await_unmap(_metadata, other);
+	check_cut(_metadata, b, cut);
+	check(_metadata, &b->f, &b->v, "detached", BLOCKED);
+	ASSERT_EQ(0, iommufd_attach(&b->v, b->v.ioas));
+	check_goes_on(_metadata, b);
+}
+
+/* A reset takes away what the function has been asked. Where the core blocks it first, the SMMU has had its answer by then. */
+TEST_F(in_flight, reset)
+{
+	struct bench *b = &self->b;
+	uint32_t cut = testdev_get(b->v.bar, ATS_TESTDEV_INVS_CUT);
+	pid_t other = unmap_in_flight(_metadata, b);
+	int seen[2];
+
+	ASSERT_EQ(0, vfio_reset(&b->v));
+	await_unmap(_metadata, other);
+	check_cut(_metadata, b, cut);
+	EXPECT_EQ(0, log_scan_but(b->log, timed_out, seen));
+	EXPECT_EQ(!resets_block(), seen[0]) {
+		TH_LOG("%s: %d time-outs", b->f.bdf, seen[0]);
+	}
+	EXPECT_EQ(seen[0], seen[1]);
+	check(_metadata, &b->f, &b->v, "reset", TRANSLATED);
+	check_goes_on(_metadata, b);
+}
+
 /* ---- gone */
 
 FIXTURE(pulled) {
@@ -153,7 +277,7 @@ FIXTURE_SETUP(pulled)
 {
 	if (!access("/proc/lockdep", F_OK))
 		SKIP(return, "lockdep: see the hotplug of scenarios.c");
-	leave_first_cpu(_metadata);
+	ASSERT_EQ(0, go_to_cpu(1));
 	bench_begin(_metadata, &self->b, 6, 0);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
@@ -192,6 +316,25 @@ TEST_F(pulled, while_attached)
 	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
 	check(_metadata, &b->f, &b->v, "attached", TRANSLATED);
 	release_and_replug(_metadata, b, pull(_metadata, b));
+}
+
+/* Whoever waits for its answer gets none, and goes on. Then nothing is mapped. */
+TEST_F(pulled, in_flight)
+{
+	struct bench *b = &self->b;
+	int seen[2], request;
+	pid_t other;
+
+	attach_and_fill_atc(_metadata, b);
+	other = unmap_in_flight(_metadata, b);
+	request = pull(_metadata, b);
+	await_unmap(_metadata, other);
+	ASSERT_EQ(0, go_to_cpu(1));
+	EXPECT_EQ(0, log_scan_but(b->log, timed_out, seen));
+	EXPECT_EQ(1, seen[0]);
+	EXPECT_EQ(seen[0], seen[1]);
+	EXPECT_EQ(0, iommu_errors());
+	release_and_replug(_metadata, b, request);
 }
 
 #ifdef IOMMU_VIOMMU_ALLOC

@@ -366,6 +366,8 @@ mutant() { # NAME FROM TO EXPECT
 	mutant broken 'line 20' 'syntax error' dev-test./twenty
 	mutant nocase 'line ten' 'line 10' dev-test./eleven
 	mutant lost 'line 30' 'line thirty' dev-test./thirty
+	mutant dies 'line 30' 'line thirty' dev-test./thirty
+	sed -i 's/^Expect:/Dies: of it\n&/' "$QUEUE/mutants/dies.diff"
 	mutant stale 'line ten' 'line 10' dev-test./ten
 	sed -i 's/line 9$/line nine/' "$QUEUE/mutants/stale.diff"
 	run_it "$REPO/series/mutants.sh"
@@ -375,8 +377,9 @@ mutant() { # NAME FROM TO EXPECT
 	has '^not ok .* broken: does not build.*error: no'
 	has '^not ok .* nocase: .*there is no case dev-test./eleven'
 	has '^not ok .* lost: the machine was lost in dev-test./thirty'
+	has '^ok .* dies: killed by dev-test./thirty$'
 	has '^not ok .* stale: does not apply'
-	has "1 killed, 5 survived, .* results in $RESULTS/mutants.tap"
+	has "2 killed, 5 survived, .* results in $RESULTS/mutants.tap"
 	[ -z "$(git -C "$TREE" status --porcelain)" ]
 	MUTANT=killed run_it "$REPO/series/mutants.sh"
 	[ "$rc" = 0 ]

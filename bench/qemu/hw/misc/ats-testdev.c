@@ -141,12 +141,13 @@ struct ATSTestDev {
     MemoryRegion buf_mr;
 
     ATSTestDevInbox inbox;
-    ATSTestDevInbox *pasid_inboxes;
+    ATSTestDevInbox pasid_inboxes[1 << ATS_TESTDEV_MAX_PASID_WIDTH];
 
     ATSTestDevATCEntry *atc;
     uint32_t atc_next;
 
     QSIMPLEQ_HEAD(, ATSTestDevInv) invs;
+    uint32_t invs_cut;  /* not lost in a reset, which may be what cut them */
     QEMUTimer *inv_timer;
 
     ATSTestDevRegs r;
@@ -206,6 +207,22 @@ static hwaddr ats_testdev_unit_mask(ATSTestDev *d)
     return (ATS_TESTDEV_MIN_UNIT << ats_testdev_stu(d)) - 1;
 }
 
+/* The Max PASID Width in force: for a VF, too, that of its PF */
+static unsigned ats_testdev_pasid_width(ATSTestDev *d)
+{
+    PCIDevice *p = PCI_DEVICE(d);
+
+    if (pci_is_vf(p)) {
+        p = pcie_sriov_get_pf(p);
+    }
+    if (!p || !p->exp.pasid_cap) {
+        return 0;
+    }
+    return MIN(extract32(pci_get_word(p->config + p->exp.pasid_cap +
+                                      PCI_PASID_CAP), 8, 5),
+               ATS_TESTDEV_MAX_PASID_WIDTH);
+}
+
 /* PASID as commands take it: PCI_NO_PASID if it says that there is none */
 static uint32_t ats_testdev_pasid(ATSTestDev *d)
 {
@@ -216,9 +233,9 @@ static uint32_t ats_testdev_pasid(ATSTestDev *d)
 static bool ats_testdev_pasid_ok(ATSTestDev *d)
 {
     uint32_t pasid = ats_testdev_pasid(d);
+    unsigned width = ats_testdev_pasid_width(d);
 
-    return pasid == PCI_NO_PASID ||
-           (d->pasid_width && !(pasid >> d->pasid_width));
+    return pasid == PCI_NO_PASID || (width && !(pasid >> width));
 }
 
 static bool ats_testdev_pasid_enabled(ATSTestDev *d)
@@ -353,8 +370,20 @@ static void ats_testdev_inv_forget(ATSTestDev *d)
     while ((inv = QSIMPLEQ_FIRST(&d->invs))) {
         QSIMPLEQ_REMOVE_HEAD(&d->invs, next);
         g_free(inv);
+        d->invs_cut++;
     }
     ats_testdev_inv_arm(d);
+}
+
+static uint32_t ats_testdev_inv_count(ATSTestDev *d)
+{
+    ATSTestDevInv *inv;
+    uint32_t count = 0;
+
+    QSIMPLEQ_FOREACH(inv, &d->invs, next) {
+        count++;
+    }
+    return count;
 }
 
 /* Returns whether it takes effect later, or never */
@@ -464,29 +493,20 @@ static void ats_testdev_register_notifier(ATSTestDev *d)
     ats_testdev_open(d, &d->inbox, PCI_NO_PASID);
 }
 
+static void ats_testdev_close(ATSTestDev *d, ATSTestDevInbox *inbox)
+{
+    if (inbox->registered) {
+        pci_iommu_unregister_iotlb_notifier(PCI_DEVICE(d), inbox->pasid,
+                                            &inbox->notifier);
+    }
+    inbox->registered = false;
+}
+
 static void ats_testdev_unregister_notifiers(ATSTestDev *d)
 {
-    PCIDevice *p = PCI_DEVICE(d);
-
-    if (d->inbox.registered) {
-        pci_iommu_unregister_iotlb_notifier(p, PCI_NO_PASID,
-                                            &d->inbox.notifier);
-    }
-    d->inbox.registered = false;
-    if (!p->exp.pasid_cap) {
-        return;
-    }
-
-    /* The PCI core wants PASIDs to be enabled for what concerns them */
-    pci_set_word(p->config + p->exp.pasid_cap + PCI_PASID_CTRL,
-                 PCI_PASID_CTRL_ENABLE);
-    for (uint32_t pasid = 0; pasid < 1 << d->pasid_width; pasid++) {
-        ATSTestDevInbox *inbox = &d->pasid_inboxes[pasid];
-
-        if (inbox->registered) {
-            pci_iommu_unregister_iotlb_notifier(p, pasid, &inbox->notifier);
-        }
-        inbox->registered = false;
+    ats_testdev_close(d, &d->inbox);
+    for (int i = 0; i < ARRAY_SIZE(d->pasid_inboxes); i++) {
+        ats_testdev_close(d, &d->pasid_inboxes[i]);
     }
 }
 
@@ -837,6 +857,8 @@ static uint64_t ats_testdev_regs_read(void *opaque, hwaddr addr, unsigned size)
         return d->r.invs_ur;
     case ATS_TESTDEV_TRANSLATED:
         return d->r.translated;
+    case ATS_TESTDEV_INVS_CUT:
+        return d->invs_cut;
     case ATS_TESTDEV_INV_ADDR_LO:
         return extract64(d->r.inv_first, 0, 32);
     case ATS_TESTDEV_INV_ADDR_HI:
@@ -976,6 +998,8 @@ static void ats_testdev_config_write(PCIDevice *p, uint32_t addr, uint32_t val,
         ats_testdev_atc_flush(d);
         if (enabled) {
             ats_testdev_register_notifier(d);
+        } else {
+            d->invs_cut += ats_testdev_inv_count(d);
         }
         trace_ats_testdev_enable(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
                                  enabled, ats_testdev_stu(d));
@@ -1097,8 +1121,8 @@ static void ats_testdev_realize(PCIDevice *p, Error **errp)
         return;
     }
     if (d->pasid_width && pci_is_vf(p)) {
-        error_setg(errp, "pasid-width is not for a VF, whose PASIDs would be "
-                   "those of its PF");
+        error_setg(errp, "pasid-width is not for a VF, whose PASIDs are those "
+                   "of its PF");
         return;
     }
     if (d->atc_size < 1 || d->atc_size > ATS_TESTDEV_MAX_ATC_SIZE) {
@@ -1170,9 +1194,6 @@ static void ats_testdev_realize(PCIDevice *p, Error **errp)
         }
     }
 
-    if (d->pasid_width) {
-        d->pasid_inboxes = g_new0(ATSTestDevInbox, 1 << d->pasid_width);
-    }
     d->atc = g_new0(ATSTestDevATCEntry, d->atc_size);
     QSIMPLEQ_INIT(&d->invs);
     d->inv_timer = timer_new_us(QEMU_CLOCK_VIRTUAL, ats_testdev_inv_due, d);
@@ -1187,7 +1208,6 @@ static void ats_testdev_exit(PCIDevice *p)
         pcie_aer_exit(p);
     }
     ats_testdev_unregister_notifiers(d);
-    g_clear_pointer(&d->pasid_inboxes, g_free);
     ats_testdev_inv_forget(d);
     timer_free(d->inv_timer);
     g_clear_pointer(&d->atc, g_free);
@@ -1258,7 +1278,7 @@ static void ats_testdev_class_init(ObjectClass *klass, const void *data)
         "nevertheless");
     object_class_property_set_description(klass, "pasid-width",
         "Max PASID Width in the PASID Capability, 1..8; 0: there is none; not "
-        "for a VF");
+        "for a VF, which uses that of its PF");
     object_class_property_set_description(klass, "cxl-cache",
         "Cache_Capable in a CXL DVSEC: what a driver goes by that knows of "
         "devices that do not work without ATS");

@@ -1154,6 +1154,40 @@ static void test_pasid_cmd(void)
     g_assert_cmpuint(ats_treq(&t.dev, VA), ==, ATS_TESTDEV_BAD_CMD);
 }
 
+/* A VF has no Capability, and that of its PF is for both */
+static void test_pasid_vf(void)
+{
+    ATSDev vf;
+    Test t;
+
+    start_pf_opts(&t, &vf, ",pasid-width=3");
+    g_assert_cmphex(ats_find_ext_cap(&t.m, vf.sid, PCI_EXT_CAP_ID_PASID), ==,
+                    0);
+    ats_dev_enable(&vf, 0);
+    ats_set_pasid(&vf, 8);
+    g_assert_cmpuint(ats_treq(&vf, VA), ==, ATS_TESTDEV_BAD_CMD);
+    ats_set_pasid(&vf, 7);
+    g_assert_cmpuint(ats_treq(&vf, VA), ==, ATS_TESTDEV_DISABLED);
+    ats_assert_reg(&vf, ATS_TESTDEV_TREQS, 0);
+
+    /* It is sent, and the SMMU, which has no SubstreamIDs, says no */
+    ats_dev_enable_pasid(&t.dev);
+    g_assert_cmpuint(ats_treq(&vf, VA), ==, ATS_TESTDEV_CA);
+    ats_assert_reg(&vf, ATS_TESTDEV_TREQS, 1);
+
+    /* To reset the VF takes nothing away from the PF */
+    ats_dev_flr(&vf);
+    set_command(&vf, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    ats_dev_enable(&vf, 0);
+    ats_set_pasid(&vf, 7);
+    g_assert_cmpuint(ats_treq(&vf, VA), ==, ATS_TESTDEV_CA);
+
+    start_pf(&t, &vf);
+    ats_dev_enable(&vf, 0);
+    ats_set_pasid(&vf, 1);
+    g_assert_cmpuint(ats_treq(&vf, VA), ==, ATS_TESTDEV_BAD_CMD);
+}
+
 /* CXL r4.0, 8.1.3: the DVSEC that software looks for, and what it says */
 static void test_cxl_cache(void)
 {
@@ -1502,6 +1536,7 @@ int main(int argc, char **argv)
 
     qtest_add_func("/ats-testdev/pasid/capability", test_pasid_cap);
     qtest_add_func("/ats-testdev/pasid/commands", test_pasid_cmd);
+    qtest_add_func("/ats-testdev/pasid/vf", test_pasid_vf);
     qtest_add_data_func("/ats-testdev/pasid/width-9-is-refused",
                         "pasid-width=9", test_bad_property);
 

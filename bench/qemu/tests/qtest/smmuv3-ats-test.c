@@ -1773,6 +1773,37 @@ static void test_completion_overtaken(void)
     assert_cmdq(&t, t.m.cmdq_prod, 0);
 }
 
+/* To disable ATS does not wait: the device answers, and tells of it */
+static void test_completion_cut(void)
+{
+    uint32_t at, cut;
+    Test t;
+
+    start_completion(&t);
+    ats_write(&t.dev, ATS_TESTDEV_INV_DELAY, 2000);
+    at = inv_and_sync(&t, SID_PF);
+    step_us(&t, 1000);
+    cut = ats_read(&t.dev, ATS_TESTDEV_INVS_CUT);
+    ats_dev_disable(&t.dev);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_INVS_CUT, cut + 1);
+    assert_cmdq(&t, at, 0);
+    step_us(&t, 1000);
+    assert_cmdq(&t, t.m.cmdq_prod, 0);
+
+    /* Nothing is open now */
+    ats_dev_enable(&t.dev, 0);
+    ats_dev_disable(&t.dev);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_INVS_CUT, cut + 1);
+
+    /* After a reset it does not answer */
+    at = inv_and_sync(&t, SID_PF);
+    ats_dev_flr(&t.dev);
+    ats_dev_init(&t.dev, &t.m, SID_PF);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_INVS_CUT, cut + 2);
+    step_us(&t, TIMEOUT_US);
+    assert_cmdq(&t, at, CERROR_ATC_INV_SYNC);
+}
+
 /* No ATS Capability, no VF Enable, nobody there at all: nobody answers */
 static void test_completion_no_atc(void)
 {
@@ -2568,6 +2599,8 @@ int main(int argc, char **argv)
                    test_completion_out_of_order);
     qtest_add_func("/smmuv3-ats/completion/overtaken",
                    test_completion_overtaken);
+    qtest_add_func("/smmuv3-ats/completion/cut-by-disable",
+                   test_completion_cut);
     qtest_add_func("/smmuv3-ats/completion/no-ats-no-completion",
                    test_completion_no_atc);
     qtest_add_func("/smmuv3-ats/completion/disabled-may-answer",

@@ -15,6 +15,13 @@
 #define SSIDS       "-global arm-smmuv3.ssidsize=3 "
 #define DEVICE      "-device ats-testdev,bus=pcie.0,addr=0x4,pasid-width=4 "
 #define SID         0x020
+#define PF_AND_VF   "-device pcie-root-port,id=rp0,bus=pcie.0,addr=0x3," \
+                    "chassis=1 " \
+                    "-device ats-testdev,bus=rp0,addr=0x0.0x1,sriov-pf=pf0 " \
+                    "-device ats-testdev,id=pf0,bus=rp0,addr=0x0.0x0," \
+                    "pasid-width=4 "
+#define SID_PORT    0x018
+#define SID_PF      0x100
 
 /* Enough CDs for SubstreamIDs 0 to 3 */
 #define S1CDMAX     2
@@ -59,14 +66,10 @@ static void write_cd(Test *t, uint32_t ssid, int slot, uint64_t pa)
     smmu_cd_write(&t->m, ssid, &cd);
 }
 
-static void start_args(Test *t, const char *args)
+static void start_smmu(Test *t)
 {
     uint32_t ssid;
 
-    ats_machine_init(&t->m, args);
-    ats_dev_init(&t->dev, &t->m, SID);
-    ats_dev_enable_pasid(&t->dev);
-    ats_dev_enable(&t->dev, 0);
     smmu_init(&t->m);
     for (ssid = 0; ssid < SSIDS_USED; ssid++) {
         write_cd(t, ssid, ssid, PA_S1(ssid));
@@ -76,13 +79,28 @@ static void start_args(Test *t, const char *args)
     smmu_cr0(&t->m, CR0_ALL);
 }
 
-static void set_ste(Test *t, unsigned config, unsigned s1cdmax, unsigned s1dss)
+static void start_args(Test *t, const char *args)
+{
+    ats_machine_init(&t->m, args);
+    ats_dev_init(&t->dev, &t->m, SID);
+    ats_dev_enable_pasid(&t->dev);
+    ats_dev_enable(&t->dev, 0);
+    start_smmu(t);
+}
+
+static void set_ste_of(Test *t, uint32_t sid, unsigned config,
+                       unsigned s1cdmax, unsigned s1dss)
 {
     ATSSte ste = smmu_ste(&t->m, config, EATS_FULL);
 
     ste.d[0] |= STE_S1CDMAX(s1cdmax);
     ste.d[1] |= STE1_S1DSS(s1dss);
-    smmu_ste_set(&t->m, SID, &ste);
+    smmu_ste_set(&t->m, sid, &ste);
+}
+
+static void set_ste(Test *t, unsigned config, unsigned s1cdmax, unsigned s1dss)
+{
+    set_ste_of(t, t->dev.sid, config, s1cdmax, s1dss);
 }
 
 static void start(Test *t)
@@ -425,6 +443,73 @@ static void test_atc(void)
     smmu_assert_no_event(&t.m);
 }
 
+static void treq_ssid1(ATSDev *dev)
+{
+    ats_set_pasid(dev, 1);
+    ats_assert_treq(dev, ATS_TESTDEV_CMD_TREQ, IOVA, PA_S1(1), PERM_RW);
+    ats_assert_cached(dev, IOVA, PA_S1(1));
+}
+
+/* The device of the test is a VF: the PASIDs are its own, PASID Enable is not */
+static void start_vf(Test *t, ATSDev *pf)
+{
+    ats_machine_init(&t->m, MACHINE SSIDS PF_AND_VF);
+    ats_port_init(&t->m, SID_PORT, SID_PF >> 8);
+    ats_dev_init(pf, &t->m, SID_PF);
+    ats_dev_enable_pasid(pf);
+    ats_vf_init(&t->dev, pf);
+    ats_dev_enable(&t->dev, 0);
+    start_smmu(t);
+    set_ste(t, CONFIG_S1, S1CDMAX, S1DSS_SSID0);
+    treq_ssid1(&t->dev);
+}
+
+static void atc_inv_ssid1(Test *t, uint16_t sid)
+{
+    smmu_cmd_queue(&t->m, CMD_ATC_INV | ATC_INV_SSV | CMD_SSID(1) |
+                   (uint64_t)sid << 32, IOVA);
+    smmu_cmd_sync(&t->m);
+}
+
+static void test_vf(void)
+{
+    ATSDev pf;
+    Test t;
+
+    start_vf(&t, &pf);
+    atc_inv_ssid1(&t, pf.sid);
+    ats_assert_cached(&t.dev, IOVA, PA_S1(1));
+    atc_inv_ssid1(&t, t.dev.sid);
+    ats_assert_not_cached(&t.dev, IOVA);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_INVS, 1);
+    smmu_assert_no_event(&t.m);
+}
+
+/* They go while PASID Enable is clear, and nobody asks them any more */
+static void test_unplugged(void)
+{
+    uint16_t pasid, port;
+    ATSDev pf;
+    Test t;
+
+    start_vf(&t, &pf);
+    ats_dev_enable(&pf, 0);
+    set_ste_of(&t, SID_PF, CONFIG_S1, S1CDMAX, S1DSS_SSID0);
+    treq_ssid1(&pf);
+    pasid = ats_find_ext_cap(&t.m, SID_PF, PCI_EXT_CAP_ID_PASID);
+    ats_cfg_writew(&t.m, SID_PF, pasid + PCI_PASID_CTRL, 0);
+    port = ats_find_cap(&t.m, SID_PORT, PCI_CAP_ID_EXP);
+    qtest_qmp_device_del_send(t.m.qts, "pf0");
+    ats_cfg_writew(&t.m, SID_PORT, port + PCI_EXP_SLTCTL,
+                   PCI_EXP_SLTCTL_PWR_IND_OFF | PCI_EXP_SLTCTL_PCC);
+    qtest_qmp_eventwait(t.m.qts, "DEVICE_DELETED");
+    atc_inv_ssid1(&t, SID_PF);
+    atc_inv_ssid1(&t, t.dev.sid);
+    smmu_assert_no_event(&t.m);
+    /* No other test is to have this machine */
+    ats_machine_quit();
+}
+
 /* Without ssidsize there are none: 5.2 and 7.3.9 for SSIDSIZE == 0 */
 static void test_none(void)
 {
@@ -494,6 +579,8 @@ int main(int argc, char **argv)
     qtest_add_func("/smmuv3-ssid/cfgi-cd", test_cfgi_cd);
     qtest_add_func("/smmuv3-ssid/atc-inv", test_atc_inv);
     qtest_add_func("/smmuv3-ssid/atc-is-by-pasid", test_atc);
+    qtest_add_func("/smmuv3-ssid/vf", test_vf);
+    qtest_add_func("/smmuv3-ssid/unplugged", test_unplugged);
     qtest_add_func("/smmuv3-ssid/none", test_none);
     qtest_add_func("/smmuv3-ssid/ssidsize-9-is-refused", test_bad_ssidsize);
 

@@ -80,6 +80,13 @@
 /* That of the last Invalidate Request */
 #define ATS_TESTDEV_INV_PASID   0x07c   /* RO */
 
+/*
+ * A counter that no reset clears: Invalidate Requests whose INV_DELAY had not
+ * passed when E was cleared, or the function reset. So a test of such a race
+ * knows that it was one. Those that are never answered are not counted.
+ */
+#define ATS_TESTDEV_INVS_CUT    0x080   /* RO */
+
 enum ats_testdev_cmd {
     /* Translation Request for ADDR..ADDR+LEN-1; what is granted is cached */
     ATS_TESTDEV_CMD_TREQ = 1,
