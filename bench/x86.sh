@@ -33,8 +33,8 @@ HARDWARE='vtd vtd-scalable' MACHINES='vtd vtd-scalable' INITRAMFS=$BENCH/guest/v
 *) die "no machine is called $MACHINE (known: $MACHINES)" ;;
 esac
 # The archives that QEMU is built from need not have what a PC boots with.
-BIOS=/usr/share/seabios/bios-256k.bin ROMS=/usr/share/qemu
-need gcc "$BIOS" $ROMS/linuxboot_dma.bin /usr/include/stdlib.h /usr/include/libelf.h make flex bison bc perl cmp
+BIOS=/usr/share/seabios/bios-256k.bin ROMS=/usr/share/qemu PORTS=$BENCH/external-facing
+need gcc iasl "$BIOS" $ROMS/linuxboot_dma.bin /usr/include/stdlib.h /usr/include/libelf.h make flex bison bc perl cmp
 use_ccache
 
 # ---- the kernel
@@ -74,6 +74,8 @@ before_boot() { # LABEL
 	[ -n "${ACCEL:-}" ] || [ -f "$BENCH/accel" ] || { found=$(usable_kvm "$1") && say "${found:-tcg}" >"$BENCH/accel"; }
 	ACCEL=${ACCEL:-$(cat "$BENCH/accel")}
 	case $ACCEL in kvm | tcg) ;; *) die "ACCEL=$ACCEL: it is kvm or tcg" ;; esac
+	iasl -p "$PORTS" "$TOP/bench/external-facing.asl" >"$LOGS/external-facing.log" 2>&1 ||
+		explain "$LOGS/external-facing.log" 'bench/external-facing.asl does not compile' "see $LOGS/external-facing.log"
 }
 
 arguments() { # MACHINE LABEL
@@ -86,7 +88,7 @@ arguments() { # MACHINE LABEL
 	vtd) say -device intel-iommu,intremap=on,device-iotlb=on ;;
 	vtd-scalable) say -device intel-iommu,intremap=on,device-iotlb=on,x-scalable-mode=on ;;
 	esac
-	say -readconfig "$TOP/bench/machine.cfg" -readconfig "$TOP/bench/x86.cfg" -kernel "$BENCH/$IMAGE-$2" -initrd "$INITRAMFS"
+	say -readconfig "$TOP/bench/machine.cfg" -readconfig "$TOP/bench/x86.cfg" -acpitable "file=$PORTS.aml" -kernel "$BENCH/$IMAGE-$2" -initrd "$INITRAMFS"
 }
 command_line() { # MACHINE
 	printf 'console=ttyS0 loglevel=5 panic=-1 intel_iommu=on,sm_on'

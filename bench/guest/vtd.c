@@ -7,6 +7,14 @@
 
 /* ---- one function, in the hands of VFIO */
 
+/* What Linux takes for a function from outside the machine it does not trust, and calls removable. */
+static bool is_external(const struct function *f)
+{
+	char removable[16];
+
+	return !sysfs_read(removable, sizeof(removable), "/sys/bus/pci/devices/%s/removable", f->bdf) && !strcmp(removable, "removable");
+}
+
 FIXTURE(function) {
 	struct bench b;
 };
@@ -25,10 +33,13 @@ FIXTURE_VARIANT_ADD(function, plain_unaligned) { .slot = 15 };
 FIXTURE_VARIANT_ADD(function, vf_of_unaligned_pf) { .slot = 13, .vf = 1 };
 FIXTURE_VARIANT_ADD(function, vf_unaligned) { .slot = 14, .vf = 1 };
 FIXTURE_VARIANT_ADD(function, pf_of_unaligned_vf) { .slot = 14 };
+FIXTURE_VARIANT_ADD(function, untrusted) { .slot = 16 };
+FIXTURE_VARIANT_ADD(function, vf_untrusted) { .slot = 16, .vf = 1 };
 
 FIXTURE_SETUP(function)
 {
 	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	ASSERT_EQ(variant->slot == 16, is_external(&self->b.f));
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
 

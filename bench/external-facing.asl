@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+// What firmware says of a port that leads out of the machine: nothing behind it is trusted. It is the port of slot 16 in x86.cfg, and
+// its name in QEMU's DSDT is that of its device number and function: 0x10 << 3.
+DefinitionBlock ("", "SSDT", 2, "ATS", "EXTERNAL", 1)
+{
+	External (\_SB.PCI0.S80, DeviceObj)
+
+	Scope (\_SB.PCI0.S80)
+	{
+		Name (_DSD, Package ()
+		{
+			ToUUID ("efcc06cc-73ac-4bc3-bff0-76143807c389"),
+			Package () { Package () { "ExternalFacingPort", 1 } }
+		})
+	}
+}
