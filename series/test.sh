@@ -109,11 +109,25 @@ shared() {
 once_more() { [ "${AMONG_ALL:-0}" = 1 ] && [ "$BASE" != "$DEFAULT_BASE" ]; }
 once() { # STAGE-ARGUMENT...
 	if once_more; then
-		[ "$1" != stage_with ] || shift
-		skip "$2" "as on $DEFAULT_BASE; make test BASE=$BASE runs it here, too"
+		leave_out "as on $DEFAULT_BASE" "$@"
 	else
 		"$@"
 	fi
+}
+
+# What a run over all bases has no time for.
+alone() { # STAGE-ARGUMENT...
+	if [ "${AMONG_ALL:-0}" = 1 ]; then
+		leave_out 'there is no time for it among all bases' "$@"
+	else
+		"$@"
+	fi
+}
+leave_out() { # WHY STAGE-ARGUMENT...
+	why=$1
+	shift
+	[ "$1" != stage_with ] || shift
+	skip "$2" "$why; make test BASE=$BASE runs it"
 }
 
 base() {
@@ -124,7 +138,7 @@ base() {
 	once_more || checks="$checks coccicheck shellcheck"
 	# shellcheck disable=SC2086  # a list of words
 	stage "the kernel's own checks: $checks" tap "$RESULTS/lint.tap" "$SERIES/lint.sh" $checks
-	! once_more || skip 'coccicheck and shellcheck' "as on $DEFAULT_BASE; make test BASE=$BASE runs them here, too"
+	! once_more || skip 'coccicheck and shellcheck' "as on $DEFAULT_BASE; make test BASE=$BASE runs them"
 	stage_with cover.txt 'the series as mails, which nobody gets' tap "$RESULTS/rehearsal.tap" env V=0 "$SERIES/export.sh"
 	stage_with coccinelle 'the semantic patch' tap "$RESULTS/coccinelle.tap" "$SERIES/coccinelle.sh"
 	vouch coccinelle
@@ -137,6 +151,7 @@ base() {
 	vouch arm64
 	stage_with scenarios 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
 	vouch bench
+	alone stage_with scenarios 'the bench, with sanitizers' tap "$RESULTS/bench-san.tap" env SAN=1 "$TOP/bench/bench.sh"
 	[ "$BASE" != "$DEFAULT_BASE" ] || stage_with scenarios 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
 	once stage_with scenarios 'random walks, unpatched against patched' tap "$RESULTS/walk.tap" env -u SEED -u STEPS "$TOP/bench/walk.sh"
 	once stage_with scenarios-x86 'the bench with VT-d, unpatched against patched' tap "$RESULTS/bench-x86.tap" "$TOP/bench/x86.sh"
@@ -159,7 +174,7 @@ beside() {
 		make_dir "$BUILD_DIR/results/$each"
 		rm -f "$BUILD_DIR/results/$each/verdict" "$BUILD_DIR/results/$each/failed"
 	done
-	SILENCE=${SILENCE:-300} TIMEOUT=${TIMEOUT:-300} setsid nice "$0" "$@" >"$LOGS/beside.log" 2>&1 &
+	SILENCE=${SILENCE:-300} TIMEOUT=${TIMEOUT:-300} setsid nice -n 7 "$0" "$@" >"$LOGS/beside.log" 2>&1 &
 	beside=$!
 	trap 'kill -TERM -- "-$beside" 2>/dev/null || :' EXIT
 	trap 'exit 130' INT
