@@ -84,6 +84,7 @@ struct commands smmu_commands(uint32_t from, uint32_t to, uint32_t sid);
 uint32_t smmu_idr(unsigned int n);
 int smmu_config(uint32_t sid);
 int smmu_s1dss(uint32_t sid);
+bool smmu_forgets(uint32_t sid);
 
 /* ---- vfio.c */
 

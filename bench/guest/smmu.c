@@ -243,6 +243,24 @@ int smmu_s1dss(uint32_t sid)
 }
 
 /**
+ * smmu_forgets() - wait until the driver has let go of a function that is gone
+ * @sid: its StreamID
+ *
+ * The function has left its group a moment earlier, on a machine with two CPUs even visibly.
+ *
+ * Return: whether STE.EATS and STE.Config have become 0 within ten seconds.
+ */
+bool smmu_forgets(uint32_t sid)
+{
+	for (int i = 0; i < 1000; i++) {
+		if (!iommu_ats(sid) && !smmu_config(sid))
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/**
  * iommu_attached() - is a function attached to this kind of thing, as STE.Config has it?
  * @sid: its StreamID
  * @attachment: which kind
