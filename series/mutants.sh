@@ -169,7 +169,8 @@ bench_passes() { # KIND
 }
 
 try() { # KIND DIFF
-	name=$(field "$2" Mutant) dies=$(field "$2" Dies)
+	name=$(field "$2" Mutant) dies=''
+	[ "$PROJECT" != qemu ] || dies=$(field "$2" Dies)
 	forget
 	if ! tree_git apply --check "$2" 2>"$LOGS/mutant.log"; then
 		tap 'not ok' "$name: does not apply: $(head -n 1 "$LOGS/mutant.log")"
