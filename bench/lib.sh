@@ -106,7 +106,7 @@ arguments() { # MACHINE LABEL
 	*) say -cpu cortex-a72 -smp 1 ;;
 	esac
 	say -readconfig "$TOP/bench/machine.cfg" -kernel "$BENCH/Image-$2" -initrd "$INITRAMFS"
-	[ "$1" != pasid ] || { for id in pf3 pf4 pf5 hot plain quirked; do say -set "device.$id.pasid-width=4"; done; say -set device.pf4.cxl-cache=on; }
+	[ "$1" != pasid ] || { for id in pf3 pf4 pf5 hot plain deaf quirked; do say -set "device.$id.pasid-width=4"; done; say -set device.pf4.cxl-cache=on; }
 	[ "$1" = smmu-without-ats ] || say -global arm-smmuv3.ats=on
 	case $1 in
 	*-without-ats) say -dtb "$BENCH/$1.dtb" ;;

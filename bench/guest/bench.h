@@ -45,6 +45,7 @@ int function_bind(const struct function *f, const char *driver);
 int function_unbind(const struct function *f);
 int function_group(const struct function *f);
 int function_introduce(const struct function *f);
+volatile uint32_t *function_bar(const struct function *f);
 int vfs_set(unsigned int slot, unsigned int count);
 int slot_pull(unsigned int slot);
 int slot_plug(void);

@@ -1,12 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * PASIDs: a machine whose SMMU has SubstreamIDs, and functions with a PASID Capability. A domain is attached to a PASID, while the
- * function itself, its RID, is blocked or has another one. ATS is on if it can be and either of them has something to translate.
+ * PASIDs: a machine whose SMMU has SubstreamIDs, and functions with a PASID Capability. A domain or a process is attached to a PASID,
+ * while the function itself, its RID, is blocked or has another domain. ATS is on if it can be and either of them has something to
+ * translate.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cycles.h"
 
@@ -52,6 +59,49 @@ FIXTURE_TEARDOWN(pasid)
 	bench_end(_metadata, &self->b);
 }
 
+/* What the commands of the device that follow are for. */
+static void with_pasid(const struct vfio *v, uint32_t pasid)
+{
+	v->bar[ATS_TESTDEV_PASID / 4] = ATS_TESTDEV_PASID_VALID | pasid;
+}
+
+static void without_pasid(const struct vfio *v)
+{
+	v->bar[ATS_TESTDEV_PASID / 4] = 0;
+}
+
+/**
+ * struct moment - what there was before something took away the translations of a PASID
+ * @prod: how far the driver had got in the command queue
+ * @in_vain: how many invalidations had come while E was clear
+ */
+struct moment {
+	uint32_t prod, in_vain;
+};
+
+static struct moment now(const struct vfio *v)
+{
+	return (struct moment){ .prod = smmu_cmdq_prod(), .in_vain = testdev_get(v->bar, ATS_TESTDEV_INVS_UR) };
+}
+
+/* Since @before the ATC was told of the PASID, if there is one, and nobody else was. @iova is where the PASID had something. */
+static void check_invalidated(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v,
+			      struct moment before, uint32_t pasid, uint64_t iova)
+{
+	struct commands seen = smmu_commands(before.prod, smmu_cmdq_prod(), f->sid);
+
+	EXPECT_EQ(usable(f), seen.atc_inv > 0) {
+		TH_LOG("%s: %u invalidations for its ATC", f->bdf, seen.atc_inv);
+	}
+	EXPECT_EQ(0, seen.atc_inv_others);
+	EXPECT_EQ(before.in_vain, testdev_get(v->bar, ATS_TESTDEV_INVS_UR));
+	if (usable(f))
+		EXPECT_EQ(ATS_TESTDEV_PASID_VALID | pasid, testdev_get(v->bar, ATS_TESTDEV_INV_PASID));
+	with_pasid(v, pasid);
+	EXPECT_EQ(usable(f) ? ATS_TESTDEV_MISS : ATS_TESTDEV_DISABLED,
+		  testdev_do(v->bar, ATS_TESTDEV_CMD_READ_ATC, iova + OFFSET, LENGTH));
+}
+
 #ifdef VFIO_DEVICE_ATTACH_PASID
 /* A translation of the IOAS @ioas that PASIDs can be attached to, and a RID beside them. */
 static int hwpt_of(const struct vfio *v, uint32_t ioas, uint32_t *hwpt)
@@ -93,17 +143,6 @@ static void claim_blocked(struct __test_metadata *_metadata, struct bench *b, ui
 	ASSERT_EQ(0, iommufd_detach(&b->v));
 }
 
-/* What the commands of the device that follow are for. */
-static void with_pasid(const struct vfio *v)
-{
-	v->bar[ATS_TESTDEV_PASID / 4] = ATS_TESTDEV_PASID_VALID | PASID;
-}
-
-static void without_pasid(const struct vfio *v)
-{
-	v->bar[ATS_TESTDEV_PASID / 4] = 0;
-}
-
 /* The PASID translates, the RID does not: what comes without a PASID is terminated. */
 static void check_rid_is_blocked(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v)
 {
@@ -114,24 +153,12 @@ static void check_rid_is_blocked(struct __test_metadata *_metadata, const struct
 		  testdev_do(v->bar, ATS_TESTDEV_CMD_TREQ, IOVA + OFFSET, LENGTH));
 }
 
-/* The ATC is told of the PASID, if there is one, and of nothing else. */
 static void check_unmap_of_pasid(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v)
 {
-	uint32_t in_vain = testdev_get(v->bar, ATS_TESTDEV_INVS_UR), before = smmu_cmdq_prod();
-	struct commands seen;
+	struct moment before = now(v);
 
 	EXPECT_LE(0, vfio_unmap(v, IOVA, BUFFER));
-	seen = smmu_commands(before, smmu_cmdq_prod(), f->sid);
-	EXPECT_EQ(usable(f), seen.atc_inv > 0) {
-		TH_LOG("%s: %u invalidations for its ATC", f->bdf, seen.atc_inv);
-	}
-	EXPECT_EQ(0, seen.atc_inv_others);
-	EXPECT_EQ(in_vain, testdev_get(v->bar, ATS_TESTDEV_INVS_UR));
-	if (usable(f))
-		EXPECT_EQ(ATS_TESTDEV_PASID_VALID | PASID, testdev_get(v->bar, ATS_TESTDEV_INV_PASID));
-	with_pasid(v);
-	EXPECT_EQ(usable(f) ? ATS_TESTDEV_MISS : ATS_TESTDEV_DISABLED,
-		  testdev_do(v->bar, ATS_TESTDEV_CMD_READ_ATC, IOVA + OFFSET, LENGTH));
+	check_invalidated(_metadata, f, v, before, PASID, IOVA);
 }
 
 TEST_F(pasid, of_a_blocked_rid)
@@ -144,7 +171,7 @@ TEST_F(pasid, of_a_blocked_rid)
 		ASSERT_EQ(0, attach_pasid(&b->v, hwpt));
 		check_rid_is_blocked(_metadata, &b->f, &b->v);
 		ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
-		with_pasid(&b->v);
+		with_pasid(&b->v, PASID);
 		check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
 		check_unmap_of_pasid(_metadata, &b->f, &b->v);
 		ASSERT_EQ(0, detach_pasid(&b->v));
@@ -176,7 +203,7 @@ TEST_F(pasid, beside_its_rid)
 	ASSERT_EQ(0, vfio_map(&of_pasid, memory, IOVA, BUFFER));
 	without_pasid(&b->v);
 	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
-	with_pasid(&b->v);
+	with_pasid(&b->v, PASID);
 	check_dma(_metadata, &b->f, &b->v, memory, IOVA, usable(&b->f));
 	check_unmap_of_pasid(_metadata, &b->f, &of_pasid);
 	without_pasid(&b->v);
@@ -186,7 +213,7 @@ TEST_F(pasid, beside_its_rid)
 	ASSERT_EQ(0, iommufd_detach(&b->v));
 	check_rid_is_blocked(_metadata, &b->f, &b->v);
 	ASSERT_EQ(0, vfio_map(&of_pasid, memory, IOVA, BUFFER));
-	with_pasid(&b->v);
+	with_pasid(&b->v, PASID);
 	check_dma(_metadata, &b->f, &b->v, memory, IOVA, usable(&b->f));
 	ASSERT_EQ(0, detach_pasid(&b->v));
 	check(_metadata, &b->f, &b->v, "detached", BLOCKED);
@@ -203,13 +230,13 @@ TEST_F(pasid, reset_while_attached)
 	ASSERT_EQ(0, attach_pasid(&b->v, hwpt));
 	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
 	for (int i = 0; i < 2; i++) {
-		with_pasid(&b->v);
+		with_pasid(&b->v, PASID);
 		check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
 		ASSERT_EQ(0, i && !b->f.vf ? d3hot_and_back(&b->v) : vfio_reset(&b->v));
 		EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_LEN));
 		check_rid_is_blocked(_metadata, &b->f, &b->v);
 	}
-	with_pasid(&b->v);
+	with_pasid(&b->v, PASID);
 	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
 	check_unmap_of_pasid(_metadata, &b->f, &b->v);
 }
@@ -264,6 +291,226 @@ TEST_F(always, blocked_and_back)
 	ASSERT_EQ(0, function_bind(&b->f, "vfio-pci"));
 	iommufd_cycle(_metadata, b);
 	type1_cycle(_metadata, b);
+}
+
+/* ---- SVA: who opens the function's UIO device has its address space attached to a PASID, until it is closed */
+
+#define UIO_SVA "uio_pci_sva"
+
+FIXTURE(sva) {
+	struct bench b;
+};
+
+FIXTURE_VARIANT(sva) {
+	unsigned int slot, vf;
+	bool identity;
+};
+
+FIXTURE_VARIANT_ADD(sva, plain_on) { .slot = 6 };
+FIXTURE_VARIANT_ADD(sva, plain_on_identity) { .slot = 6, .identity = true };
+FIXTURE_VARIANT_ADD(sva, plain_off) { .slot = 7 };
+FIXTURE_VARIANT_ADD(sva, vf_off_on) { .slot = 3, .vf = 1 };
+FIXTURE_VARIANT_ADD(sva, vf_off_on_identity) { .slot = 3, .vf = 1, .identity = true };
+FIXTURE_VARIANT_ADD(sva, vf_on_on) { .slot = 5, .vf = 1 };
+
+static void sva_begin(struct __test_metadata *_metadata, struct bench *b, unsigned int slot, unsigned int vf, bool identity)
+{
+	if (!sysfs_there("/sys/bus/pci/drivers/" UIO_SVA))
+		SKIP(return, "this kernel has no driver that binds any function to a process");
+	bench_begin(_metadata, b, slot, vf);
+	if (identity)
+		ASSERT_EQ(0, set_type(&b->f, "identity"));
+	ASSERT_EQ(0, function_bind(&b->f, UIO_SVA));
+	b->v.bar = function_bar(&b->f);
+	ASSERT_NE(NULL, b->v.bar);
+}
+
+FIXTURE_SETUP(sva)
+{
+	sva_begin(_metadata, &self->b, variant->slot, variant->vf, variant->identity);
+}
+
+FIXTURE_TEARDOWN(sva)
+{
+	EXPECT_EQ(0, function_unbind(&self->b.f));
+	if (variant->identity)
+		EXPECT_EQ(0, set_type(&self->b.f, "DMA"));
+	bench_end(_metadata, &self->b);
+}
+
+static int uio_open(const struct function *f)
+{
+	char path[300];
+	struct dirent *entry;
+	DIR *folder;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/uio", f->bdf);
+	folder = opendir(path);
+	if (!folder)
+		return -errno;
+	while ((entry = readdir(folder)))
+		if (!strncmp(entry->d_name, "uio", 3))
+			snprintf(path, sizeof(path), "/dev/%.32s", entry->d_name);
+	closedir(folder);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* The PASID of who has opened it last. */
+static uint32_t uio_pasid(const struct function *f)
+{
+	char value[16] = "";
+
+	sysfs_read(value, sizeof(value), "/sys/bus/pci/devices/%s/pasid", f->bdf);
+	return strtoul(value, NULL, 10);
+}
+
+/* The RID's domain has SubstreamID 0, or, if there is nothing to translate, skips stage 1. */
+static void check_bound(struct __test_metadata *_metadata, const struct bench *b, bool identity)
+{
+	check(_metadata, &b->f, &b->v, "bound-to-a-process", TRANSLATED);
+	EXPECT_EQ(identity ? 1 : 2, smmu_s1dss(b->f.sid));
+}
+
+static void check_rid_alone(struct __test_metadata *_metadata, const struct bench *b, bool identity)
+{
+	check(_metadata, &b->f, &b->v, "bound-to-none", identity ? IDENTITY : TRANSLATED);
+	EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_ATC_VALID));
+}
+
+/* An address is the same for the process and for the device. */
+TEST_F(sva, process_unmaps)
+{
+	struct bench *b = &self->b;
+
+	check_rid_alone(_metadata, b, variant->identity);
+	for (int i = 0; i < 2; i++) {
+		uint8_t *memory = memory_get(BUFFER);
+		int uio = uio_open(&b->f);
+		uint32_t pasid = uio_pasid(&b->f);
+		struct moment before;
+
+		ASSERT_NE(NULL, memory);
+		ASSERT_LE(0, uio);
+		ASSERT_NE(0, pasid);
+		check_bound(_metadata, b, variant->identity);
+		with_pasid(&b->v, pasid);
+		check_dma(_metadata, &b->f, &b->v, memory, (uintptr_t)memory, usable(&b->f));
+		before = now(&b->v);
+		ASSERT_EQ(0, munmap(memory, BUFFER));
+		check_invalidated(_metadata, &b->f, &b->v, before, pasid, (uintptr_t)memory);
+		ASSERT_EQ(0, close(uio));
+		check_rid_alone(_metadata, b, variant->identity);
+	}
+}
+
+/* After a fork() neither may write to what both have: the device would write to the child's memory. */
+TEST_F(sva, process_forks)
+{
+	uint8_t *memory = memory_get(BUFFER);
+	struct bench *b = &self->b;
+	int uio = uio_open(&b->f);
+	struct moment before;
+	pid_t child;
+
+	ASSERT_NE(NULL, memory);
+	ASSERT_LE(0, uio);
+	with_pasid(&b->v, uio_pasid(&b->f));
+	check_dma(_metadata, &b->f, &b->v, memory, (uintptr_t)memory, usable(&b->f));
+	before = now(&b->v);
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	check_invalidated(_metadata, &b->f, &b->v, before, uio_pasid(&b->f), (uintptr_t)memory);
+	EXPECT_EQ(0, kill(child, SIGKILL));
+	EXPECT_EQ(child, waitpid(child, NULL, 0));
+	ASSERT_EQ(0, close(uio));
+	check_rid_alone(_metadata, b, variant->identity);
+	munmap(memory, BUFFER);
+}
+
+/* Its page tables go first, and then what it has opened is closed. */
+TEST_F(sva, process_is_killed)
+{
+	uint8_t *memory = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	struct bench *b = &self->b;
+	uint32_t pasid, before;
+	struct commands seen;
+	int told[2];
+	pid_t child;
+	char byte;
+
+	ASSERT_NE(MAP_FAILED, memory);
+	ASSERT_EQ(0, pipe(told));
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child) {
+		memset(memory, 0, BUFFER);
+		if (uio_open(&b->f) >= 0 && write(told[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(told[1]);
+	ASSERT_EQ(1, read(told[0], &byte, 1));
+	close(told[0]);
+	pasid = uio_pasid(&b->f);
+	ASSERT_NE(0, pasid);
+	check_bound(_metadata, b, variant->identity);
+	with_pasid(&b->v, pasid);
+	check_dma(_metadata, &b->f, &b->v, memory, (uintptr_t)memory, usable(&b->f));
+	before = smmu_cmdq_prod();
+	EXPECT_EQ(0, kill(child, SIGKILL));
+	EXPECT_EQ(child, waitpid(child, NULL, 0));
+	seen = smmu_commands(before, smmu_cmdq_prod(), b->f.sid);
+	EXPECT_EQ(usable(&b->f), seen.atc_inv > 0);
+	EXPECT_EQ(0, seen.atc_inv_others);
+	check_rid_alone(_metadata, b, variant->identity);
+	munmap(memory, BUFFER);
+}
+
+/* What these tests are there to see: a device that ignores invalidations writes to the memory of a child, which it was never given. */
+FIXTURE(deaf) {
+	struct bench b;
+};
+
+FIXTURE_SETUP(deaf)
+{
+	sva_begin(_metadata, &self->b, 8, 0, false);
+}
+
+FIXTURE_TEARDOWN(deaf)
+{
+	EXPECT_EQ(0, function_unbind(&self->b.f));
+	bench_end(_metadata, &self->b);
+}
+
+TEST_F(deaf, writes_to_a_childs_memory)
+{
+	struct bench *b = &self->b;
+	int uio = uio_open(&b->f), written[2], status;
+	pid_t child;
+	char byte;
+
+	ASSERT_LE(0, uio);
+	ASSERT_EQ(0, pipe(written));
+	with_pasid(&b->v, uio_pasid(&b->f));
+	check_dma(_metadata, &b->f, &b->v, b->memory, (uintptr_t)b->memory, true);
+	child = fork();
+	ASSERT_LE(0, child);
+	if (!child)
+		_exit(read(written[0], &byte, 1) == 1 && memory_holds(b->memory + OFFSET, 0x3c, LENGTH) ? 0 : 1);
+	testdev_fill(b->v.bar, 0x3c, LENGTH);
+	EXPECT_EQ(ATS_TESTDEV_OK, testdev_do(b->v.bar, ATS_TESTDEV_CMD_WRITE_ATC, (uintptr_t)b->memory + OFFSET, LENGTH));
+	EXPECT_EQ(1, write(written[1], "", 1));
+	EXPECT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	close(written[0]);
+	close(written[1]);
+	ASSERT_EQ(0, close(uio));
 }
 
 TEST_HARNESS_MAIN

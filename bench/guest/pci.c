@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <linux/pci_regs.h>
 
 #include "bench.h"
+#include "hw/misc/ats-testdev.h"
 
 #define DEVICES "/sys/bus/pci/devices/"
 
@@ -299,6 +301,27 @@ int function_introduce(const struct function *f)
 		return 0;
 	ret = function_bind(f, "pci-pf-stub");
 	return ret ? ret : function_unbind(f);
+}
+
+/**
+ * function_bar() - map BAR 0 of a test device that VFIO does not have
+ * @f: the function; its driver has enabled it
+ *
+ * Return: the registers, until munmap(); NULL on failure.
+ */
+volatile uint32_t *function_bar(const struct function *f)
+{
+	char path[64];
+	void *map;
+	int fd;
+
+	snprintf(path, sizeof(path), DEVICES "%s/resource0", f->bdf);
+	fd = open(path, O_RDWR | O_SYNC | O_CLOEXEC);
+	if (fd < 0)
+		return NULL;
+	map = mmap(NULL, ATS_TESTDEV_BAR_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	return map == MAP_FAILED ? NULL : map;
 }
 
 /**
