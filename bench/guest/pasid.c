@@ -65,11 +65,6 @@ static void with_pasid(const struct vfio *v, uint32_t pasid)
 	v->bar[ATS_TESTDEV_PASID / 4] = ATS_TESTDEV_PASID_VALID | pasid;
 }
 
-static void without_pasid(const struct vfio *v)
-{
-	v->bar[ATS_TESTDEV_PASID / 4] = 0;
-}
-
 /**
  * struct moment - what there was before something took away the translations of a PASID
  * @prod: how far the driver had got in the command queue
@@ -141,6 +136,11 @@ static void claim_blocked(struct __test_metadata *_metadata, struct bench *b, ui
 	ASSERT_EQ(0, hwpt_of(&b->v, b->v.ioas, hwpt));
 	ASSERT_EQ(0, iommufd_attach(&b->v, *hwpt));
 	ASSERT_EQ(0, iommufd_detach(&b->v));
+}
+
+static void without_pasid(const struct vfio *v)
+{
+	v->bar[ATS_TESTDEV_PASID / 4] = 0;
 }
 
 /* The PASID translates, the RID does not: what comes without a PASID is terminated. */
