@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -296,6 +297,7 @@ TEST_F(always, blocked_and_back)
 /* ---- SVA: who opens the function's UIO device has its address space attached to a PASID, until it is closed */
 
 #define UIO_SVA "uio_pci_sva"
+#define NO_SVA "this kernel has no driver that binds any function to a process"
 
 FIXTURE(sva) {
 	struct bench b;
@@ -313,10 +315,13 @@ FIXTURE_VARIANT_ADD(sva, vf_off_on) { .slot = 3, .vf = 1 };
 FIXTURE_VARIANT_ADD(sva, vf_off_on_identity) { .slot = 3, .vf = 1, .identity = true };
 FIXTURE_VARIANT_ADD(sva, vf_on_on) { .slot = 5, .vf = 1 };
 
+static bool has_sva(void)
+{
+	return sysfs_there("/sys/bus/pci/drivers/" UIO_SVA);
+}
+
 static void sva_begin(struct __test_metadata *_metadata, struct bench *b, unsigned int slot, unsigned int vf, bool identity)
 {
-	if (!sysfs_there("/sys/bus/pci/drivers/" UIO_SVA))
-		SKIP(return, "this kernel has no driver that binds any function to a process");
 	bench_begin(_metadata, b, slot, vf);
 	if (identity)
 		ASSERT_EQ(0, set_type(&b->f, "identity"));
@@ -327,6 +332,8 @@ static void sva_begin(struct __test_metadata *_metadata, struct bench *b, unsign
 
 FIXTURE_SETUP(sva)
 {
+	if (!has_sva())
+		SKIP(return, NO_SVA);
 	sva_begin(_metadata, &self->b, variant->slot, variant->vf, variant->identity);
 }
 
@@ -379,6 +386,16 @@ static void check_rid_alone(struct __test_metadata *_metadata, const struct benc
 	EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_ATC_VALID));
 }
 
+/* A test that ends early leaves no child behind, which would have the function open. */
+static pid_t fork_child(void)
+{
+	pid_t child = fork();
+
+	if (!child)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return child;
+}
+
 /* An address is the same for the process and for the device. */
 TEST_F(sva, process_unmaps)
 {
@@ -419,7 +436,7 @@ TEST_F(sva, process_forks)
 	with_pasid(&b->v, uio_pasid(&b->f));
 	check_dma(_metadata, &b->f, &b->v, memory, (uintptr_t)memory, usable(&b->f));
 	before = now(&b->v);
-	child = fork();
+	child = fork_child();
 	ASSERT_LE(0, child);
 	if (!child) {
 		pause();
@@ -446,7 +463,7 @@ TEST_F(sva, process_is_killed)
 
 	ASSERT_NE(MAP_FAILED, memory);
 	ASSERT_EQ(0, pipe(told));
-	child = fork();
+	child = fork_child();
 	ASSERT_LE(0, child);
 	if (!child) {
 		memset(memory, 0, BUFFER);
@@ -472,6 +489,55 @@ TEST_F(sva, process_is_killed)
 	munmap(memory, BUFFER);
 }
 
+/* A process has one domain for all functions that it has bound, with and without ATS. */
+FIXTURE(sva_of_two) {
+	struct bench b;
+	struct function g;
+	struct vfio w;
+};
+
+FIXTURE_SETUP(sva_of_two)
+{
+	if (!has_sva())
+		SKIP(return, NO_SVA);
+	self->w = (struct vfio)VFIO_NONE;
+	sva_begin(_metadata, &self->b, 3, 1, false);
+	ASSERT_EQ(0, function_find(&self->g, 6, 0));
+	ASSERT_EQ(0, function_bind(&self->g, UIO_SVA));
+	self->w.bar = function_bar(&self->g);
+	ASSERT_NE(NULL, self->w.bar);
+}
+
+FIXTURE_TEARDOWN(sva_of_two)
+{
+	vfio_close(&self->w);
+	EXPECT_EQ(0, function_unbind(&self->g));
+	EXPECT_EQ(0, function_unbind(&self->b.f));
+	bench_end(_metadata, &self->b);
+}
+
+TEST_F(sva_of_two, process_unmaps)
+{
+	int uio[] = { uio_open(&self->b.f), uio_open(&self->g) };
+	uint8_t *memory = memory_get(BUFFER);
+	uint32_t pasid = uio_pasid(&self->g);
+	struct moment before;
+
+	ASSERT_NE(NULL, memory);
+	ASSERT_LE(0, uio[0]);
+	ASSERT_LE(0, uio[1]);
+	EXPECT_EQ(pasid, uio_pasid(&self->b.f));
+	with_pasid(&self->b.v, pasid);
+	with_pasid(&self->w, pasid);
+	check_dma(_metadata, &self->b.f, &self->b.v, memory, (uintptr_t)memory, usable(&self->b.f));
+	check_dma(_metadata, &self->g, &self->w, memory, (uintptr_t)memory, usable(&self->g));
+	before = now(&self->w);
+	ASSERT_EQ(0, munmap(memory, BUFFER));
+	check_invalidated(_metadata, &self->g, &self->w, before, pasid, (uintptr_t)memory);
+	ASSERT_EQ(0, close(uio[0]));
+	ASSERT_EQ(0, close(uio[1]));
+}
+
 /* What these tests are there to see: a device that ignores invalidations writes to the memory of a child, which it was never given. */
 FIXTURE(deaf) {
 	struct bench b;
@@ -479,6 +545,8 @@ FIXTURE(deaf) {
 
 FIXTURE_SETUP(deaf)
 {
+	if (!has_sva())
+		SKIP(return, NO_SVA);
 	sva_begin(_metadata, &self->b, 8, 0, false);
 }
 
@@ -499,7 +567,7 @@ TEST_F(deaf, writes_to_a_childs_memory)
 	ASSERT_EQ(0, pipe(written));
 	with_pasid(&b->v, uio_pasid(&b->f));
 	check_dma(_metadata, &b->f, &b->v, b->memory, (uintptr_t)b->memory, true);
-	child = fork();
+	child = fork_child();
 	ASSERT_LE(0, child);
 	if (!child)
 		_exit(read(written[0], &byte, 1) == 1 && memory_holds(b->memory + OFFSET, 0x3c, LENGTH) ? 0 : 1);
