@@ -12,7 +12,7 @@
 
 #include "steps.h"
 
-#define TIMES 16
+#define TIMES 48
 
 /* Where the other function is, on which a quirk forbids ATS. */
 #define HELD_SLOT 12
