@@ -233,7 +233,7 @@ fixes_and_stable() { # MAIL
 	bad=$(grep -i '^Cc:.*stable' "$SCRATCH/body" | grep -vxE 'Cc: stable@vger\.kernel\.org # [0-9]+\.[0-9]+\+' | head -n 1)
 	[ -z "$bad" ] || { echo "$bad"; return 1; }
 	if [ -n "${EXPORT_TO:-}" ]; then
-		grep -qE '^\[ (Upstream: commit [0-9a-f]{12} \("|Not upstream yet( \]|:))' "$SCRATCH/body" || { echo "does not say what it carries"; return 1; }
+		grep -qE '^\[ (Upstream: commit [0-9a-f]{12} \("|Not upstream yet( \]|:)|Not for upstream: commit [0-9a-f]{12} \(")' "$SCRATCH/body" || { echo "does not say what it carries"; return 1; }
 	else
 		[ "$(grep -c '^Fixes: ' "$SCRATCH/body")" = 0 ] || grep -q '^Cc: stable@' "$SCRATCH/body" || { echo "Fixes: without Cc: stable"; return 1; }
 	fi

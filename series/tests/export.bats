@@ -176,13 +176,17 @@ teardown() { [ ! -e "$BATS_TEST_TMPDIR/sent" ]; }
 	exportable
 	echo "EXPORT_PREFIX='PATCH 9.9' EXPORT_TO=stable@vger.kernel.org" >>"$QUEUE/base"
 	fails 'does not say what it carries' 3
-	for commit in 1 2 3; do
-		word=$([ $commit = 2 ] && echo ']' || echo ': commit 0123456789ab ("PCI/ATS: Other") does it otherwise ]')
-		sed -i "s,^Because.,[ Not upstream yet $word\n\n&," "$QUEUE"/000$commit-*
-		sed -i 's,yet :,yet:,' "$QUEUE"/000$commit-*
-	done
+	other='commit 0123456789ab ("PCI/ATS: Other")'
+	sed -i "s,^Because.,[ Not upstream yet: $other does it otherwise ]\n\n&," "$QUEUE"/0001-*
+	sed -i 's,^Because.,[ Not upstream yet ]\n\n&,' "$QUEUE"/0002-*
+	sed -i 's,^Because.,[ Not for upstream ]\n\n&,' "$QUEUE"/0003-* # for what else?
 	"$REPO/series/prepare.sh"
-	FORCE=1 export_sh
+	FORCE=1 fails 'does not say what it carries'
+	for word in "Not for upstream: $other does the opposite" "Upstream: $other, written anew for 9.9"; do
+		sed -i "s|^\[ .* \]$|[ $word ]|" "$QUEUE"/0003-*
+		"$REPO/series/prepare.sh"
+		FORCE=1 export_sh
+	done
 	mail=$OUT/v1/v1-0001-PCI-ATS-spell-out-ten.patch
 	grep -qx 'Subject: \[PATCH 9.9 v1 1/3\] PCI/ATS: spell out ten' "$mail"
 	grep -qx 'To: stable@vger.kernel.org' "$mail"
