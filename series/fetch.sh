@@ -72,9 +72,12 @@ keep() {
 	mv "$1" "$DOWNLOADS/$2"
 }
 
+# The queue was made on the release that the pin names: as long as a suite has it, nothing that the distribution does breaks the queue.
+pinned_or_newest() { versions "$1" | awk -v pin="$BASE_VERSION-" '{ newest = $0 } index($0, pin) == 1 { pinned = $0 } END { print pinned ? pinned : newest }'; }
+
 download_package() {
 	own_apt apt-get -q update || :
-	version=$(versions "$BASE_PACKAGE" | tail -n 1)
+	version=$(pinned_or_newest "$BASE_PACKAGE")
 	[ -n "$version" ] || { echo "E: no suite of the mirror has $BASE_PACKAGE"; return 1; }
 	rm -f "$APT/"*.deb
 	download "$BASE_PACKAGE=$version" || return 1
@@ -232,4 +235,5 @@ make_dir "$LOGS"
 [ -n "$FROM_TREE" ] || find_archive
 make_tree
 say "fetch: $TITLE $(recorded "$RECORD" version) from $(recorded "$RECORD" from), sha256 $(recorded "$RECORD" sha256), verified by $(recorded "$RECORD" verified), $(elapsed)"
+[ "$(recorded "$RECORD" version)" = "$BASE_VERSION" ] || say "fetch: the queue was made on $BASE_VERSION, which $QUEUE_NAME/base names: on another release it may not apply"
 tools

@@ -152,6 +152,39 @@ without() { # NAME: a PATH with everything but the commands that end in NAME
 	fetch | grep -q 'verified by the pin in series/9.9/base'
 }
 
+@test "fetch: from the distribution: the release of the pin while there is one, then the newest, which is told" {
+	[ -f /usr/share/keyrings/debian-archive-keyring.gpg ] || skip 'not on Debian'
+	unset LINUX_TREE
+	bin=$BATS_TEST_TMPDIR/bin deb=$BATS_TEST_TMPDIR/deb
+	mkdir -p "$bin" "$deb/DEBIAN" "$deb/usr/src"
+	export PATH=$bin:$PATH
+	archive "$deb/usr/src/linux.tar.xz"
+	printf 'Package: no-such-package\nVersion: 1\nArchitecture: all\nMaintainer: M <m@example.com>\nDescription: a kernel\n' >"$deb/DEBIAN/control"
+	dpkg-deb --build "$deb" "$BATS_TEST_TMPDIR/p.deb"
+	cat >"$bin/apt-get" <<-EOC
+		#!/bin/sh
+		case \$* in
+		indextargets*) echo 'Debian|http://mirror/debian' ;;
+		*download*) echo "\$*" >>"$BATS_TEST_TMPDIR/asked" && cp "$BATS_TEST_TMPDIR/p.deb" no-such-package_1_all.deb ;;
+		esac
+	EOC
+	printf '#!/bin/sh\ncat "%s/versions"\n' "$BATS_TEST_TMPDIR" >"$bin/apt-cache"
+	chmod +x "$bin"/*
+	printf 'p | %s | mirror Packages\n' 9.9.12-1 9.9.1-1~bpo13+1 9.9.1-1 9.9.2-1 >"$BATS_TEST_TMPDIR/versions"
+	fetch >"$BATS_TEST_TMPDIR/out"
+	grep -q 'from package no-such-package 9.9.1-1, ' "$BATS_TEST_TMPDIR/out"
+	not grep -q 'was made on' "$BATS_TEST_TMPDIR/out"
+	rm -rf "$REPO/build"
+	sed -i '/ 9.9.1-1/d' "$BATS_TEST_TMPDIR/versions"
+	sed -i 's/SUBLEVEL = 1/SUBLEVEL = 12/' "$KERNEL/Makefile"
+	archive "$deb/usr/src/linux.tar.xz"
+	dpkg-deb --build "$deb" "$BATS_TEST_TMPDIR/p.deb"
+	fetch >"$BATS_TEST_TMPDIR/out"
+	grep -q 'Linux 9.9.12 from package no-such-package 9.9.12-1, ' "$BATS_TEST_TMPDIR/out"
+	grep -q 'the queue was made on 9.9.1, which series/9.9/base names' "$BATS_TEST_TMPDIR/out"
+	[ "$(sed 's/.*=//' "$BATS_TEST_TMPDIR/asked" | paste -sd ' ')" = '9.9.1-1 9.9.12-1' ]
+}
+
 @test "fetch: no network and an empty cache" {
 	offline
 	unset LINUX_TREE
