@@ -10,6 +10,7 @@ setup() {
 	unset LOCKED BORROWER FILTER MUTANT PASSED QUIET LABEL W TIMEOUT SILENCE AMONG_ALL KERNEL_ARGS
 	unset BUILD_DIR DOWNLOAD_CACHE LINUX_TARBALL FORCE V MAKEFLAGS MAKELEVEL
 	unset PROJECT QEMU_BASE QEMU_TREE QEMU_TARBALL
+	PATH=$BATS_TEST_DIRNAME/../bin:$PATH # a version manager's python3 would be most of the time; what a test puts in front is in front
 	mkdir -p "$QUEUE" "$KERNEL/drivers/pci" "$REPO/bench/qemu"
 	cp -r "$BATS_TEST_DIRNAME/../../Makefile" "$REPO"
 	cp "$BATS_TEST_DIRNAME"/../*.sh "$BATS_TEST_DIRNAME"/../*.py "$BATS_TEST_DIRNAME"/../packages "$REPO/series"
