@@ -106,6 +106,61 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	says 'ats.c:1: error: no'
 }
 
+@test "kunit: in a borrowed tree, of source with one object that object is built; of anything else all is looked through" {
+	fake_machine
+	uname -m | grep -qx x86_64 || skip 'the suite is an arm64 kernel here'
+	O=$REPO/build/9.9/um
+	mkdir -p "$BATS_TEST_TMPDIR/bin"
+	cat >"$BATS_TEST_TMPDIR/bin/make" <<-EOC
+		#!/bin/sh
+		for each; do case \$each in *.o | linux | build-dir=*) printf '%s ' "\$each" ;; esac; done >>"$BATS_TEST_TMPDIR/goals"
+		case "\$* " in *'.o ') ;; *) exec /usr/bin/make "\$@" ;; esac
+	EOC
+	chmod +x "$BATS_TEST_TMPDIR/bin/make"
+	export PATH=$BATS_TEST_TMPDIR/bin:$PATH BORROWER=$$
+	sed -i "/^import/a if sys.argv[1] == 'config': open('$BATS_TEST_TMPDIR/goals', 'a').write('configured ')" "$TREE/tools/testing/kunit/kunit.py"
+	mkdir -p "$O/drivers/pci"
+	touch "$O/drivers/pci/ats.o" "$O/vmlinux.a" "$O/.config"
+	echo "source := /its/drivers/pci/ats.c" >"$O/drivers/pci/.ats.o.cmd"
+	builds() { # GOALS, with the tree as it is
+		: >"$BATS_TEST_TMPDIR/goals"
+		kunit
+		echo "built: $(cat "$BATS_TEST_TMPDIR/goals")"
+		[ "$(sed 's/ $//' "$BATS_TEST_TMPDIR/goals")" = "$1" ]
+	}
+	builds 'configured linux'
+	builds ''
+	sed -i 's/line 20/line twenty/' "$TREE/drivers/pci/ats.c"
+	builds 'drivers/pci/ats.o build-dir=usr linux'
+	git -C "$TREE" checkout -q drivers/pci/ats.c
+	builds 'drivers/pci/ats.o build-dir=usr linux'
+	sed -i 's/line 20/syntax error/' "$TREE/drivers/pci/ats.c"
+	builds 'drivers/pci/ats.o build-dir=usr linux'
+	[ "$rc" = 1 ]
+	git -C "$TREE" checkout -q drivers/pci/ats.c
+	builds linux # what a build that failed has left nobody knows
+	sed -i 's/quirk 20/quirk twenty/' "$TREE/drivers/pci/quirks.c"
+	builds linux # it has no object
+	sed -i 's/line 20/line twenty/' "$TREE/drivers/pci/ats.c"
+	echo "source := /its/drivers/pci/ats.c" >"$O/.asm-offsets.s.cmd"
+	builds linux # it has two users
+	rm "$O/.asm-offsets.s.cmd"
+	sed -i 's/line 21/line twenty-one/' "$TREE/drivers/pci/ats.c"
+	echo >>"$TREE/drivers/pci/Makefile"
+	builds linux
+	sed -i 's/line 22/line twenty-two/' "$TREE/drivers/pci/ats.c"
+	git -C "$TREE" commit -qm other drivers/pci/Makefile
+	builds 'configured linux'
+	echo 'config X' >"$TREE/drivers/pci/Kconfig"
+	git -C "$TREE" add -N drivers/pci/Kconfig
+	builds 'configured linux'
+	sed -i 's/line 23/line twenty-three/' "$TREE/drivers/pci/ats.c"
+	builds 'drivers/pci/ats.o build-dir=usr linux'
+	git -C "$TREE" rm -q --cached drivers/pci/Kconfig
+	rm "$TREE/drivers/pci/Kconfig"
+	builds 'configured linux'
+}
+
 @test "mutants: killed, survived, not applying, not building, an expected case that does not exist" {
 	fake_machine
 	mutant killed 'line ten' 'line 10' pci_ats.ten
