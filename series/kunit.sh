@@ -114,8 +114,8 @@ made_from() { # PATH...
 of_configuration() { made_from '*Kconfig*' '*.kunitconfig' tools/testing/kunit; }
 of_kernel() { made_from . ':!tools/testing'; }
 # Looking through all folders is half of what a mutant costs. What differs from HEAD now and did not at the last build, or the other way
-# round, is told by sums; if all of it is source that one object each is made of, these objects are all there is to build. With another
-# HEAD the configuration is not as before.
+# round, is told by sums; if all of it is source that one object each is made of, and linked, these objects are all there is to build.
+# With another HEAD the configuration is not as before.
 edited() {
 	tree_git diff HEAD --name-only -- . ':!tools/testing' | while read -r file; do
 		(cd "$TREE" && sha256sum "$file" 2>/dev/null) || say "gone $file"
@@ -126,7 +126,7 @@ stale_objects() {
 	edited | comm -3 - "$O.edited" | awk '{ print $NF }' | sort -u >"$O.changed"
 	while read -r file; do
 		case $file in drivers/*.c) ;; *) return 0 ;; esac
-		[ -f "$O/${file%c}o" ] && [ "$(grep -rlF --include='.*.cmd' "/$file" "$O" | wc -l)" = 1 ] || return 0
+		(cd "$O" && ar t vmlinux.a) | grep -qxF "${file%c}o" && [ "$(grep -rlF --include='.*.cmd' "/$file" "$O" | wc -l)" = 1 ] || return 0
 	done <"$O.changed"
 	sed 's/c$/o/' "$O.changed"
 }
@@ -142,7 +142,7 @@ make_kernel() {
 	if is_as_before .config of_configuration configured; then
 		stale=$(stale_objects)
 	else
-		rm -f "$O.configured"
+		rm -f "$O.configured" "$O.edited"
 		progress "$ME: configuring $KIND" "$LOG" meter_none configure || fail configuration
 		of_configuration >"$O.configured"
 	fi
@@ -151,7 +151,8 @@ make_kernel() {
 	progress "$ME: building $KIND" "$LOG" meter_objects build || fail build
 	[ -z "$first_build" ] || objects >"$WORK/objects-$KIND"
 	of_kernel >"$O.built"
-	edited >"$O.edited"
+	edited >"$O.edited.new"
+	mv "$O.edited.new" "$O.edited" # never half of it: what is missing there stays in the kernel
 }
 
 # kunit.py parses while the kernel runs, and keeps the raw log: from that the KTAP is taken. Older ones write no JUnit; make report

@@ -83,12 +83,16 @@ identity() { # INFO: author and committer are the patch's author, at the patch's
 	[ -n "$GIT_AUTHOR_EMAIL" ] && [ -n "$GIT_AUTHOR_DATE" ]
 }
 
+other_release() {
+	release=$(sed -n 's/^version=//p' "$WORK/source")
+	[ "$release" = "$BASE_VERSION" ] || printf '%s' "; or take $BASE_VERSION, which the queue was made on: this is $release"
+}
 apply_edits() { # PATCH OVER
 	[ -s "$SCRATCH/diff" ] || return 0
 	! grep -q '^new file mode' "$SCRATCH/diff" ||
 		die "$1 adds a file: new files live whole at their $KIND_OF path, named in $QUEUE_NAME/series"
 	tree_git apply --cached --whitespace=nowarn "$SCRATCH/diff" 2>"$SCRATCH/errors" ||
-		die "$1 does not apply to $2: $(blame "$1" "$SCRATCH/diff" "$SCRATCH/errors"); mend the patch, or make it anew with 'make refresh'"
+		die "$1 does not apply to $2: $(blame "$1" "$SCRATCH/diff" "$SCRATCH/errors"); mend the patch, or make it anew with 'make refresh'$(other_release)"
 }
 
 add_new_files() { # PATCH

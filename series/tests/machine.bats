@@ -120,8 +120,9 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	export PATH=$BATS_TEST_TMPDIR/bin:$PATH BORROWER=$$
 	sed -i "/^import/a if sys.argv[1] == 'config': open('$BATS_TEST_TMPDIR/goals', 'a').write('configured ')" "$TREE/tools/testing/kunit/kunit.py"
 	mkdir -p "$O/drivers/pci"
-	touch "$O/drivers/pci/ats.o" "$O/vmlinux.a" "$O/.config"
-	echo "source := /its/drivers/pci/ats.c" >"$O/drivers/pci/.ats.o.cmd"
+	touch "$O/drivers/pci/ats.o" "$O/drivers/pci/quirks.o" "$O/.config"
+	(cd "$O" && ar cDPrST vmlinux.a drivers/pci/ats.o)
+	for object in ats quirks; do echo "source := /its/drivers/pci/$object.c" >"$O/drivers/pci/.$object.o.cmd"; done
 	builds() { # GOALS, with the tree as it is
 		: >"$BATS_TEST_TMPDIR/goals"
 		kunit
@@ -140,7 +141,7 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	git -C "$TREE" checkout -q drivers/pci/ats.c
 	builds linux # what a build that failed has left nobody knows
 	sed -i 's/quirk 20/quirk twenty/' "$TREE/drivers/pci/quirks.c"
-	builds linux # it has no object
+	builds linux # its object is in no archive
 	sed -i 's/line 20/line twenty/' "$TREE/drivers/pci/ats.c"
 	echo "source := /its/drivers/pci/ats.c" >"$O/.asm-offsets.s.cmd"
 	builds linux # it has two users

@@ -51,6 +51,16 @@ load setup
 	says 'hunk 2 (@@ -52,7 +52,7 @@)'
 }
 
+@test "prepare: on another release than the queue was made on, a patch that does not apply names both" {
+	queue_of_three
+	sed -i 's/^-line 40/-line 41/' "$QUEUE"/0003*
+	one_line "$REPO/series/prepare.sh"
+	not says 'the queue was made on'
+	sed -i 's/BASE_VERSION=9.9.1/BASE_VERSION=9.9.3/' "$QUEUE/base"
+	one_line "$REPO/series/prepare.sh"
+	says 'or take 9.9.3, which the queue was made on: this is 9.9.1'
+}
+
 @test "prepare: a cut off patch names itself, the file and the hunk" {
 	queue_of_three
 	patch=$(echo "$QUEUE"/0003*)
