@@ -93,6 +93,8 @@ load_pin() {
 	[ -f "$QUEUE/base" ] || die "no such base: $BASE_VAR=$BASE (known: $(cd "$QUEUES" && echo */base | sed 's,/base,,g'))"
 	# shellcheck source=series/7.2/base
 	. "$QUEUE/base"
+	# A run over all bases has no time for the objects that a machine with firmware takes.
+	[ "${AMONG_ALL:-0}" != 1 ] || BASE_FIRMWARE=''
 }
 
 # For a script that goes through every base, the default one first. A base of which only the source is missing says so in one

@@ -109,7 +109,8 @@ shared() {
 once_more() { [ "${AMONG_ALL:-0}" = 1 ] && [ "$BASE" != "$DEFAULT_BASE" ]; }
 once() { # STAGE-ARGUMENT...
 	if once_more; then
-		leave_out "as on $DEFAULT_BASE" "$@"
+		[ "$1" != stage_with ] || shift
+		leave_out "as on $DEFAULT_BASE" "$2"
 	else
 		"$@"
 	fi
@@ -118,17 +119,14 @@ once() { # STAGE-ARGUMENT...
 # What a run over all bases has no time for.
 alone() { # STAGE-ARGUMENT...
 	if [ "${AMONG_ALL:-0}" = 1 ]; then
-		leave_out 'there is no time for it among all bases' "$@"
+		[ "$1" != stage_with ] || shift
+		no_time "$2"
 	else
 		"$@"
 	fi
 }
-leave_out() { # WHY STAGE-ARGUMENT...
-	why=$1
-	shift
-	[ "$1" != stage_with ] || shift
-	skip "$2" "$why; make test BASE=$BASE runs it"
-}
+no_time() { leave_out 'there is no time for it among all bases' "$1"; } # WHAT
+leave_out() { skip "$2" "$1; make test BASE=$BASE runs it"; } # WHY WHAT
 
 base() {
 	"$SERIES/prepare.sh"
@@ -151,8 +149,9 @@ base() {
 	vouch arm64
 	stage_with scenarios 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
 	vouch bench
+	[ "${AMONG_ALL:-0}" != 1 ] || ! grep -q '^BASE_FIRMWARE=' "$QUEUE/base" || no_time 'the machine that UEFI boots and ACPI describes'
 	alone stage_with scenarios 'the bench, with sanitizers' tap "$RESULTS/bench-san.tap" env SAN=1 "$TOP/bench/bench.sh"
-	[ "$BASE" != "$DEFAULT_BASE" ] || stage_with scenarios 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
+	[ "$BASE" != "$DEFAULT_BASE" ] || alone stage_with scenarios 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
 	once stage_with scenarios 'random walks, unpatched against patched' tap "$RESULTS/walk.tap" env -u SEED -u STEPS "$TOP/bench/walk.sh"
 	once stage_with scenarios-x86 'the bench with VT-d, unpatched against patched' tap "$RESULTS/bench-x86.tap" "$TOP/bench/x86.sh"
 	vouch vtd
