@@ -9,8 +9,8 @@ lock
 KIND=${1:-} LABEL=${2:-}
 case $KIND in um | arm64) ;; *) die "usage: kunit.sh um|arm64 [label]" ;; esac
 NAME=kunit-$KIND FILTER=${FILTER:-}
-# UML is a port to x86 only: elsewhere the PCI suite runs where the SMMU's do.
-if [ "$KIND" = um ] && [ "$(uname -m)" != x86_64 ]; then
+# UML is a port to x86 only: elsewhere the PCI suite runs where the SMMU's do. So it does where all bases are run: that is a kernel less.
+if [ "$KIND" = um ] && { [ "$(uname -m)" != x86_64 ] || [ "${AMONG_ALL:-0}" = 1 ]; }; then
 	KIND=arm64 NAME=kunit-arm64-pci_ats FILTER=${FILTER:-pci_ats}
 fi
 NAME=$NAME${LABEL:+-$LABEL}

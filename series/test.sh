@@ -143,12 +143,14 @@ base() {
 	once stage 'Intel and AMD drivers, compiled' tap "$RESULTS/x86.tap" "$SERIES/x86.sh"
 	vouch x86
 	stage_with situations 'no trace of the tests in the driver' tap "$RESULTS/hot-path.tap" "$SERIES/hot-path.sh"
-	once stage_with situations 'KUnit, UML' json "$um" env QUIET=1 "$SERIES/kunit.sh" um
+	alone stage_with situations 'KUnit, UML' json "$um" env QUIET=1 "$SERIES/kunit.sh" um
 	vouch um
 	stage_with situations 'KUnit, arm64, unpatched against patched' tap "$RESULTS/situations.tap" "$SERIES/situations.sh"
 	vouch arm64
+	[ "${AMONG_ALL:-0}" != 1 ] || vouch um # which is the same kernel then
 	stage_with scenarios 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
 	vouch bench
+	! once_more || leave_out "as on $DEFAULT_BASE" 'the machines whose SMMU, root complex or command line forbids ATS'
 	[ "${AMONG_ALL:-0}" != 1 ] || ! grep -q '^BASE_FIRMWARE=' "$QUEUE/base" || no_time 'the machine that UEFI boots and ACPI describes'
 	alone stage_with scenarios 'the bench, with sanitizers' tap "$RESULTS/bench-san.tap" env SAN=1 "$TOP/bench/bench.sh"
 	[ "$BASE" != "$DEFAULT_BASE" ] || alone stage_with scenarios 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
@@ -157,7 +159,7 @@ base() {
 	vouch vtd
 	stage_with selftests 'selftests, unpatched against patched' tap "$RESULTS/selftest.tap" "$TOP/bench/selftest.sh"
 	vouch selftest
-	once stage 'a Debian package, booted' tap "$RESULTS/deb-tree.tap" "$SERIES/deb.sh" try
+	alone stage 'a Debian package, booted' tap "$RESULTS/deb-tree.tap" "$SERIES/deb.sh" try
 	once stage 'documentation' tap "$RESULTS/htmldocs.tap" "$SERIES/htmldocs.sh"
 	vouch htmldocs
 	stage_with mutants 'mutants' tap "$RESULTS/mutants.tap" "$SERIES/mutants.sh"
