@@ -265,7 +265,7 @@ check_commits() {
 		[ "$(say $running | wc -w)" -lt "$JOBS" ] || { wait $running; running=''; }
 	done
 	# shellcheck disable=SC2086
-	wait $running
+	[ -z "$running" ] || wait $running # for nobody would be for all, and the one who tells how far it is goes on
 }
 meter_patches() { printf '%s of %s patches, ' "$(find "$LINT/patches" -type f | wc -l)" "$(patches | wc -l)"; }
 commits() { tree_git rev-list --reverse base..refs/prepared/series; }

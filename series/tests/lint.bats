@@ -81,3 +81,14 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	one_line "$REPO/series/lint.sh" lint.sparse.drivers/pci/ats.c
 	says 'usage'
 }
+
+@test "lint: checkpatch comes to its end, however many patches there are for each job" {
+	mkdir -p "$KERNEL/scripts"
+	printf '#!/bin/sh\necho "total: 0 errors, 0 warnings, 1 lines checked"\n' >"$KERNEL/scripts/checkpatch.pl"
+	chmod +x "$KERNEL/scripts/checkpatch.pl"
+	queue_of_three
+	for jobs in 1 2 3 4; do
+		JOBS=$jobs timeout -k 1 60 "$REPO/series/lint.sh" checkpatch >"$BATS_TEST_TMPDIR/out"
+		has '^lint: 3 clean, 0 not clean'
+	done
+}
