@@ -94,6 +94,7 @@ load_pin() {
 	# shellcheck source=series/7.2/base
 	. "$QUEUE/base"
 	# A run over all bases has no time for the objects that a machine with firmware takes.
+	# shellcheck disable=SC2034
 	[ "${AMONG_ALL:-0}" != 1 ] || BASE_FIRMWARE=''
 }
 
