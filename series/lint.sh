@@ -9,10 +9,12 @@
 #   kernel-doc, codespell   the touched files
 #   checkpatch, get_maintainer, shellcheck   the patches, whom the new files belong to, this repository's scripts: no before
 # Not seen is what a touched header does to a file that is not touched.
+# AMONG_ALL=1, in a run over all bases, looks at the tree first, and on the base only at the files in which something was found, or
+# that were named: nothing else can be new. The counts of before are of these then.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 GATES='sparse W=1 coccicheck kernel-doc codespell checkpatch get_maintainer shellcheck'
-SIDE='' MODE=series CASES='' ASKED=''
+SIDE='' MODE=series CASES='' ASKED='' ONLY=''
 [ "${1:-}" != tree ] || { MODE=tree; shift; }
 for word; do
 	gate=${word#lint.}
@@ -34,10 +36,10 @@ make_dir "$LINT/base"
 make_dir "$LINT/tree"
 
 asked() { case " $ASKED " in *" $1 "*) ;; *) return 1 ;; esac; }
-# The base is looked at whole, and once; of the tree, all or the named cases.
+# Of all that could be looked at, whether this is: ONLY is a list of lint.<gate>.<file>, or empty.
 wanted() { # NAME
-	case $SIDE:$CASES\  in
-	base:* | *:\  | *".$1 "*) ;;
+	case $ONLY\  in
+	\  | *".$1 "*) ;;
 	*) return 1 ;;
 	esac
 }
@@ -110,8 +112,8 @@ compile_for() { # ARCH OBJECT...
 	kernel_make "$arch" -k W=1 C=2 "$@"
 }
 compile() {
-	[ "${compiled:-}" != "$SIDE" ] || return 0
-	compiled=$SIDE
+	[ "${compiled:-}" != "$SIDE:$ONLY" ] || return 0
+	compiled=$SIDE:$ONLY
 	: >"$(out compiler)"
 	for arch in arm64 x86; do
 		make_dir "$LINT/$arch"
@@ -314,7 +316,7 @@ look() { # SIDE GATE...
 	done
 }
 
-# The base is looked at again only when something else would come out.
+# The base is looked at again only when something else would come out, or at more of it.
 BEFORE='sparse W=1 coccicheck kernel-doc codespell'
 key() {
 	{
@@ -325,8 +327,28 @@ key() {
 		for tool in gcc "$other" sparse spatch codespell; do "$tool" --version; done
 	} 2>&1 | sha256sum
 }
+same_circumstances() { [ "$(key)" = "$(cat "$LINT/base/$1.key" 2>/dev/null)" ]; } # GATE
 # For each gate by itself: not all have to be asked for.
-known_of_base() { [ "$(key)" = "$(cat "$LINT/base/$1.key" 2>/dev/null)" ]; }
+known_of_base() { # GATE
+	same_circumstances "$1" || return 1
+	looked=$(cat "$LINT/base/$1.only")
+	[ -n "$looked" ] || return 0
+	wanted_of_base "$1"
+	[ -n "$ONLY" ] || return 1
+	for each in $ONLY; do case $looked\  in *" $each "*) ;; *) return 1 ;; esac; done
+}
+among_all() { [ "${AMONG_ALL:-0}" = 1 ]; }
+# All, or what was found in the tree, or named. What was found in a file that is not of the list cannot be looked for in it alone.
+wanted_of_base() { # GATE
+	ONLY=''
+	among_all || return 0
+	{
+		cut -f 1 "$LINT/tree/$1"
+		for case in $CASES; do case $case in "lint.$1."*) say "${case#"lint.$1."}" ;; esac; done
+	} | sort -u >"$LINT/suspects"
+	[ -z "$(comm -23 "$LINT/suspects" "$LINT/files")" ] || return 0
+	ONLY=" nothing$(sed 's/^/ lint../' "$LINT/suspects" | tr -d '\n')"
+}
 look_at_base() {
 	missing=$(for gate in $BEFORE; do ! asked "$gate" || known_of_base "$gate" || say "$gate"; done)
 	[ -n "$missing" ] || return 0
@@ -335,10 +357,17 @@ look_at_base() {
 	tree_git checkout -q base
 	for gate in $missing; do
 		rm -f "$LINT/base/$gate.key"
+		wanted_of_base "$gate"
 		look base "$gate"
+		say "$ONLY" >"$LINT/base/$gate.only"
 		key >"$LINT/base/$gate.key"
 	done
 	give_back
+}
+look_at_tree() {
+	ONLY=$CASES
+	# shellcheck disable=SC2086  # a list of words
+	look tree $ASKED
 }
 
 new() { comm -13 "$LINT/base/$1" "$LINT/tree/$1"; }
@@ -375,10 +404,14 @@ if tree_is_clean || ! [ -f "$LINT/files" ]; then
 fi
 further=$(comm -23 "$LINT/touched" "$LINT/files" | head -n 1)
 [ -z "$further" ] || die "$further was not touched so far, so its findings of before are not known: commit it, and run 'make lint'"
-look_at_base
+if among_all; then
+	look_at_tree
+	look_at_base
+else
+	look_at_base
+	look_at_tree
+fi
 for gate in checkpatch get_maintainer shellcheck; do : >"$LINT/base/$gate"; done
-# shellcheck disable=SC2086  # a list of words
-look tree $ASKED
 tap_begin "lint${LABEL:+-$LABEL}"
 for gate in $ASKED; do judge "$gate"; done
 table | tee "$RESULTS/lint${LABEL:+-$LABEL}.txt"

@@ -45,6 +45,39 @@ has() { grep -qE -- "$1" "$BATS_TEST_TMPDIR/out"; }
 	says 'drivers/pci/quirks.c was not touched so far'
 }
 
+@test "lint: in a run over all bases, on the base only the files in which something was found" {
+	export AMONG_ALL=1
+	echo '# writen' >>"$KERNEL/drivers/pci/Makefile"
+	queue_of_three
+	sed -i '/writen/d' "$TREE/drivers/pci/Makefile"
+	change 's/line 41/line writen/' 'PCI/ATS: spell out one more'
+	"$REPO/series/refresh.sh"
+	lint codespell
+	[ "$rc" = 1 ]
+	has '^not ok .* lint.codespell.drivers/pci/ats.c: writen ==> written$'
+	has '^codespell +0 +1 +1$'
+	AMONG_ALL='' lint codespell
+	has '^codespell +1 +1 +1$'
+}
+
+@test "lint: in a run over all bases, what the base has in the same file is not new, and a file that was named is known" {
+	export AMONG_ALL=1
+	sed -i 's/line 30/line writen/' "$KERNEL/drivers/pci/ats.c"
+	echo '# writen' >>"$KERNEL/drivers/pci/Makefile"
+	queue_of_three
+	lint codespell
+	[ "$rc" = 0 ]
+	has '^codespell +2 +2 +0$'
+	rm -r "$REPO/build/9.9/lint"
+	lint tree lint.codespell.drivers/pci/tests/ats_kunit.c
+	[ "$rc" = 0 ]
+	echo '/* writen */' >>"$TREE/drivers/pci/tests/ats_kunit.c"
+	lint tree lint.codespell.drivers/pci/tests/ats_kunit.c
+	[ "$rc" = 1 ]
+	one_line "$REPO/series/lint.sh" tree lint.codespell.drivers/pci/ats.c
+	says 'uncommitted edits'
+}
+
 @test "lint: a script of ours that shellcheck does not like" {
 	queue_of_three
 	printf '#!/bin/sh\necho fine\n' >"$REPO/series/good.sh"
