@@ -225,6 +225,7 @@ if [ $# != 0 ]; then
 	rc=0
 	yield
 	for each; do
+		[ -z "${BEGUN:-}" ] || mkdir "$BEGUN/$each" 2>/dev/null || continue # one that has been begun is not begun again
 		begun=$(date +%s)
 		if [ "$each" = front-door ] || source_of "$each"; then
 			say "=== $(title "$each")"
@@ -248,6 +249,10 @@ if [ -n "$ONLY" ]; then
 else
 	# The default base is where everything is; the others, of which less is left, fill the time in which it links, or waits. The
 	# oldest first, because it has more mutants of its own: these take one core, and should not be all that is left at the end.
+	# Those that have not been begun when the default base has ended are not left to wait for each other.
+	export BEGUN="$LOGS/begun"
+	rm -rf "$BEGUN"
+	make_dir "$BEGUN"
 	others=$(bases | grep -vxF "$DEFAULT_BASE" | sort -V)
 	beside front-door
 	qemu
@@ -258,6 +263,7 @@ else
 	beside $others
 	rm -f "$RESULTS/verdict" "$RESULTS/failed"
 	stage "Linux $DEFAULT_BASE" verdict "$RESULTS/verdict" one "$DEFAULT_BASE"
+	for each in $(say "$others" | tac); do "$0" "$each" || :; done
 	# shellcheck disable=SC2086
 	join $others
 fi

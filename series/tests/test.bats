@@ -139,3 +139,26 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 	sed -n 1p "$BATS_TEST_TMPDIR/told" | grep -q "Linux 9.9: the kernel's own checks: .*: x$"
 	[ "$(sed -n '2,$p' "$BATS_TEST_TMPDIR/told")" = '    Linux 9.9: exit code 3' ]
 }
+
+@test "test: the other bases: what has not been begun when the default one has ended does not wait" {
+	setup_stages
+	mkdir "$REPO/series/9.8"
+	sed 's/9\.9/9.8/g' "$REPO/series/9.9/base" >"$REPO/series/9.8/base"
+	touch "$REPO/series/9.8/series"
+	mv "$REPO/series/lint.sh" "$REPO/series/stand-in.sh"
+	cat >"$REPO/series/lint.sh" <<-EOC
+		#!/bin/sh
+		case \$BASE in
+		9.8) for i in \$(seq 100); do [ ! -e "$REPO/other" ] || exec "$REPO/series/stand-in.sh"; sleep 0.2; done; exit 1 ;;
+		9.9) touch "$REPO/other" ;;
+		esac
+		exec "$REPO/series/stand-in.sh"
+	EOC
+	chmod +x "$REPO/series/lint.sh"
+	run_test
+	last | grep -q ' 0 failed, '
+	for base in 9.8 9.9; do
+		[ "$(grep -c "^=== Linux $base$" "$BATS_TEST_TMPDIR/out")" = 1 ]
+		[ "$(cat "$REPO/build/results/$base/verdict")" = '1 0 16' ]
+	done
+}
