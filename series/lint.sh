@@ -339,6 +339,7 @@ known_of_base() { # GATE
 }
 among_all() { [ "${AMONG_ALL:-0}" = 1 ]; }
 # All, or what was found in the tree, or named. What was found in a file that is not of the list cannot be looked for in it alone.
+# The word in front keeps a list without a file from being taken for all.
 wanted_of_base() { # GATE
 	ONLY=''
 	among_all || return 0
