@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -66,36 +67,38 @@ static void with_pasid(const struct vfio *v, uint32_t pasid)
 	v->bar[ATS_TESTDEV_PASID / 4] = ATS_TESTDEV_PASID_VALID | pasid;
 }
 
-/**
- * struct moment - what there was before something took away the translations of a PASID
- * @prod: how far the driver had got in the command queue
- * @in_vain: how many invalidations had come while E was clear
- */
-struct moment {
-	uint32_t prod, in_vain;
-};
-
-static struct moment now(const struct vfio *v)
+/* The ATC has nothing of @pasid, of any of the pages. */
+static void check_forgotten(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v, uint32_t pasid,
+			    uint64_t iova)
 {
-	return (struct moment){ .prod = smmu_cmdq_prod(), .in_vain = testdev_get(v->bar, ATS_TESTDEV_INVS_UR) };
+	with_pasid(v, pasid);
+	for (uint64_t page = 0; page < OFFSET + LENGTH; page += PAGE) {
+		EXPECT_EQ(ATS_TESTDEV_MISS, testdev_do(v->bar, ATS_TESTDEV_CMD_LOOKUP, iova + page, PAGE)) {
+			TH_LOG("%s: the ATC still has what is at %lx", f->bdf, (unsigned long)(iova + page));
+		}
+	}
 }
 
-/* Since @before the ATC was told of the PASID, if there is one, and nobody else was. @iova is where the PASID had something. */
-static void check_invalidated(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v,
-			      struct moment before, uint32_t pasid, uint64_t iova)
+/*
+ * Since @before the ATC was told of the PASID, if there is one, and nobody else was. @iova is where the PASID had something, of which it
+ * has @left now: the ATC has forgotten all, and so has the SMMU, or it would give the device again what it gave before.
+ */
+static void check_invalidated(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v, uint32_t before,
+			      uint32_t pasid, uint64_t iova, uint32_t left)
 {
-	struct commands seen = smmu_commands(before.prod, smmu_cmdq_prod(), f->sid);
+	struct commands seen = smmu_commands(before, smmu_cmdq_prod(), f->sid);
+	uint32_t answer = usable(f) ? left ? ATS_TESTDEV_OK : ATS_TESTDEV_DENIED : ATS_TESTDEV_DISABLED;
 
 	EXPECT_EQ(usable(f), seen.atc_inv > 0) {
 		TH_LOG("%s: %u invalidations for its ATC", f->bdf, seen.atc_inv);
 	}
 	EXPECT_EQ(0, seen.atc_inv_others);
-	EXPECT_EQ(before.in_vain, testdev_get(v->bar, ATS_TESTDEV_INVS_UR));
 	if (usable(f))
 		EXPECT_EQ(ATS_TESTDEV_PASID_VALID | pasid, testdev_get(v->bar, ATS_TESTDEV_INV_PASID));
-	with_pasid(v, pasid);
-	EXPECT_EQ(usable(f) ? ATS_TESTDEV_MISS : ATS_TESTDEV_DISABLED,
-		  testdev_do(v->bar, ATS_TESTDEV_CMD_READ_ATC, iova + OFFSET, LENGTH));
+	check_forgotten(_metadata, f, v, pasid, iova);
+	EXPECT_EQ(answer, testdev_do(v->bar, ATS_TESTDEV_CMD_TREQ, iova + OFFSET, LENGTH));
+	if (usable(f))
+		EXPECT_EQ(left, testdev_get(v->bar, ATS_TESTDEV_PERM));
 }
 
 #ifdef VFIO_DEVICE_ATTACH_PASID
@@ -156,10 +159,10 @@ static void check_rid_is_blocked(struct __test_metadata *_metadata, const struct
 
 static void check_unmap_of_pasid(struct __test_metadata *_metadata, const struct function *f, const struct vfio *v)
 {
-	struct moment before = now(v);
+	uint32_t before = smmu_cmdq_prod();
 
 	EXPECT_LE(0, vfio_unmap(v, IOVA, BUFFER));
-	check_invalidated(_metadata, f, v, before, PASID, IOVA);
+	check_invalidated(_metadata, f, v, before, PASID, IOVA, 0);
 }
 
 TEST_F(pasid, of_a_blocked_rid)
@@ -211,9 +214,17 @@ TEST_F(pasid, beside_its_rid)
 	if (usable(&b->f))
 		check_translations(_metadata, &b->v, b->memory, IOVA);
 
+	/* E stays set, so that the device forgets nothing of its own accord. */
+	ASSERT_EQ(0, vfio_map(&of_pasid, memory, IOVA, BUFFER));
+	with_pasid(&b->v, PASID);
+	check_dma(_metadata, &b->f, &b->v, memory, IOVA, usable(&b->f));
+	ASSERT_EQ(0, detach_pasid(&b->v));
+	check(_metadata, &b->f, &b->v, "pasid-detached", TRANSLATED);
+	check_forgotten(_metadata, &b->f, &b->v, PASID, IOVA);
+	ASSERT_EQ(0, attach_pasid(&b->v, hwpt_of_pasid));
+
 	ASSERT_EQ(0, iommufd_detach(&b->v));
 	check_rid_is_blocked(_metadata, &b->f, &b->v);
-	ASSERT_EQ(0, vfio_map(&of_pasid, memory, IOVA, BUFFER));
 	with_pasid(&b->v, PASID);
 	check_dma(_metadata, &b->f, &b->v, memory, IOVA, usable(&b->f));
 	ASSERT_EQ(0, detach_pasid(&b->v));
@@ -301,6 +312,8 @@ TEST_F(always, blocked_and_back)
 
 FIXTURE(sva) {
 	struct bench b;
+	int uio;
+	pid_t child;
 };
 
 FIXTURE_VARIANT(sva) {
@@ -332,17 +345,38 @@ static void sva_begin(struct __test_metadata *_metadata, struct bench *b, unsign
 
 FIXTURE_SETUP(sva)
 {
+	self->uio = -1;
 	if (!has_sva())
 		SKIP(return, NO_SVA);
 	sva_begin(_metadata, &self->b, variant->slot, variant->vf, variant->identity);
 }
 
+/* Of a test that ended early: what is unbound while somebody has it open stays bound to the process. */
+static void sva_end(pid_t child, int uio)
+{
+	if (child > 0) {
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+	if (uio >= 0)
+		close(uio);
+}
+
 FIXTURE_TEARDOWN(sva)
 {
+	sva_end(self->child, self->uio);
 	EXPECT_EQ(0, function_unbind(&self->b.f));
 	if (variant->identity)
 		EXPECT_EQ(0, set_type(&self->b.f, "DMA"));
 	bench_end(_metadata, &self->b);
+}
+
+static int uio_close(int *uio)
+{
+	int fd = *uio;
+
+	*uio = -1;
+	return close(fd) ? -errno : 0;
 }
 
 static int uio_open(const struct function *f)
@@ -386,7 +420,7 @@ static void check_rid_alone(struct __test_metadata *_metadata, const struct benc
 	EXPECT_EQ(0, testdev_get(b->v.bar, ATS_TESTDEV_ATC_VALID));
 }
 
-/* A test that ends early leaves no child behind, which would have the function open. */
+/* It ends with its parent at the latest. */
 static pid_t fork_child(void)
 {
 	pid_t child = fork();
@@ -394,6 +428,14 @@ static pid_t fork_child(void)
 	if (!child)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 	return child;
+}
+
+static int kill_child(pid_t *child)
+{
+	pid_t pid = *child;
+
+	*child = 0;
+	return kill(pid, SIGKILL) || waitpid(pid, NULL, 0) != pid ? -errno : 0;
 }
 
 /* An address is the same for the process and for the device. */
@@ -404,22 +446,38 @@ TEST_F(sva, process_unmaps)
 	check_rid_alone(_metadata, b, variant->identity);
 	for (int i = 0; i < 2; i++) {
 		uint8_t *memory = memory_get(BUFFER);
-		int uio = uio_open(&b->f);
-		uint32_t pasid = uio_pasid(&b->f);
-		struct moment before;
+		uint32_t pasid, before;
 
+		self->uio = uio_open(&b->f);
+		pasid = uio_pasid(&b->f);
 		ASSERT_NE(NULL, memory);
-		ASSERT_LE(0, uio);
+		ASSERT_LE(0, self->uio);
 		ASSERT_NE(0, pasid);
 		check_bound(_metadata, b, variant->identity);
 		with_pasid(&b->v, pasid);
 		check_dma(_metadata, &b->f, &b->v, memory, (uintptr_t)memory, usable(&b->f));
-		before = now(&b->v);
+		before = smmu_cmdq_prod();
 		ASSERT_EQ(0, munmap(memory, BUFFER));
-		check_invalidated(_metadata, &b->f, &b->v, before, pasid, (uintptr_t)memory);
-		ASSERT_EQ(0, close(uio));
+		check_invalidated(_metadata, &b->f, &b->v, before, pasid, (uintptr_t)memory, 0);
+		ASSERT_EQ(0, uio_close(&self->uio));
 		check_rid_alone(_metadata, b, variant->identity);
 	}
+}
+
+/* The ATC is full of what the process still has, and where the RID has a DMA domain, ATS stays on. */
+TEST_F(sva, process_closes)
+{
+	uint8_t *memory = memory_get(BUFFER);
+	struct bench *b = &self->b;
+
+	ASSERT_NE(NULL, memory);
+	self->uio = uio_open(&b->f);
+	ASSERT_LE(0, self->uio);
+	with_pasid(&b->v, uio_pasid(&b->f));
+	check_dma(_metadata, &b->f, &b->v, memory, (uintptr_t)memory, usable(&b->f));
+	ASSERT_EQ(0, uio_close(&self->uio));
+	check_rid_alone(_metadata, b, variant->identity);
+	munmap(memory, BUFFER);
 }
 
 /* After a fork() neither may write to what both have: the device would write to the child's memory. */
@@ -427,39 +485,41 @@ TEST_F(sva, process_forks)
 {
 	uint8_t *memory = memory_get(BUFFER);
 	struct bench *b = &self->b;
-	int uio = uio_open(&b->f);
-	struct moment before;
+	uint32_t pasid, before;
 	pid_t child;
 
+	self->uio = uio_open(&b->f);
+	pasid = uio_pasid(&b->f);
 	ASSERT_NE(NULL, memory);
-	ASSERT_LE(0, uio);
-	with_pasid(&b->v, uio_pasid(&b->f));
+	ASSERT_LE(0, self->uio);
+	with_pasid(&b->v, pasid);
 	check_dma(_metadata, &b->f, &b->v, memory, (uintptr_t)memory, usable(&b->f));
-	before = now(&b->v);
+	before = smmu_cmdq_prod();
 	child = fork_child();
 	ASSERT_LE(0, child);
 	if (!child) {
 		pause();
 		_exit(0);
 	}
-	check_invalidated(_metadata, &b->f, &b->v, before, uio_pasid(&b->f), (uintptr_t)memory);
-	EXPECT_EQ(0, kill(child, SIGKILL));
-	EXPECT_EQ(child, waitpid(child, NULL, 0));
-	ASSERT_EQ(0, close(uio));
+	self->child = child;
+	check_invalidated(_metadata, &b->f, &b->v, before, pasid, (uintptr_t)memory, ATS_TESTDEV_PERM_R);
+	EXPECT_EQ(0, kill_child(&self->child));
+	ASSERT_EQ(0, uio_close(&self->uio));
 	check_rid_alone(_metadata, b, variant->identity);
 	munmap(memory, BUFFER);
 }
 
-/* Its page tables go first, and then what it has opened is closed. */
+/*
+ * Its page tables go before what it has opened is closed, and here somebody else still has that open: the function remains bound to
+ * an address space of which nothing is left.
+ */
 TEST_F(sva, process_is_killed)
 {
 	uint8_t *memory = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	struct bench *b = &self->b;
 	uint32_t pasid, before;
-	struct commands seen;
-	int told[2];
+	int told[2], uio, of;
 	pid_t child;
-	char byte;
 
 	ASSERT_NE(MAP_FAILED, memory);
 	ASSERT_EQ(0, pipe(told));
@@ -467,24 +527,30 @@ TEST_F(sva, process_is_killed)
 	ASSERT_LE(0, child);
 	if (!child) {
 		memset(memory, 0, BUFFER);
-		if (uio_open(&b->f) >= 0 && write(told[1], "", 1) == 1)
+		uio = uio_open(&b->f);
+		if (uio >= 0 && write(told[1], &uio, sizeof(uio)) == sizeof(uio))
 			pause();
 		_exit(1);
 	}
+	self->child = child;
 	close(told[1]);
-	ASSERT_EQ(1, read(told[0], &byte, 1));
+	ASSERT_EQ(sizeof(uio), read(told[0], &uio, sizeof(uio)));
 	close(told[0]);
+	of = pidfd_open(self->child, 0);
+	ASSERT_LE(0, of);
+	self->uio = pidfd_getfd(of, uio, 0);
+	close(of);
+	ASSERT_LE(0, self->uio);
 	pasid = uio_pasid(&b->f);
 	ASSERT_NE(0, pasid);
 	check_bound(_metadata, b, variant->identity);
 	with_pasid(&b->v, pasid);
 	check_dma(_metadata, &b->f, &b->v, memory, (uintptr_t)memory, usable(&b->f));
 	before = smmu_cmdq_prod();
-	EXPECT_EQ(0, kill(child, SIGKILL));
-	EXPECT_EQ(child, waitpid(child, NULL, 0));
-	seen = smmu_commands(before, smmu_cmdq_prod(), b->f.sid);
-	EXPECT_EQ(usable(&b->f), seen.atc_inv > 0);
-	EXPECT_EQ(0, seen.atc_inv_others);
+	EXPECT_EQ(0, kill_child(&self->child));
+	check_invalidated(_metadata, &b->f, &b->v, before, pasid, (uintptr_t)memory, 0);
+	check_bound(_metadata, b, variant->identity);
+	ASSERT_EQ(0, uio_close(&self->uio));
 	check_rid_alone(_metadata, b, variant->identity);
 	munmap(memory, BUFFER);
 }
@@ -494,10 +560,12 @@ FIXTURE(sva_of_two) {
 	struct bench b;
 	struct function g;
 	struct vfio w;
+	int uio, uio_of_g;
 };
 
 FIXTURE_SETUP(sva_of_two)
 {
+	self->uio = self->uio_of_g = -1;
 	if (!has_sva())
 		SKIP(return, NO_SVA);
 	self->w = (struct vfio)VFIO_NONE;
@@ -510,6 +578,8 @@ FIXTURE_SETUP(sva_of_two)
 
 FIXTURE_TEARDOWN(sva_of_two)
 {
+	sva_end(0, self->uio);
+	sva_end(0, self->uio_of_g);
 	vfio_close(&self->w);
 	EXPECT_EQ(0, function_unbind(&self->g));
 	EXPECT_EQ(0, function_unbind(&self->b.f));
@@ -518,33 +588,37 @@ FIXTURE_TEARDOWN(sva_of_two)
 
 TEST_F(sva_of_two, process_unmaps)
 {
-	int uio[] = { uio_open(&self->b.f), uio_open(&self->g) };
 	uint8_t *memory = memory_get(BUFFER);
-	uint32_t pasid = uio_pasid(&self->g);
-	struct moment before;
+	uint32_t pasid, before;
 
+	self->uio = uio_open(&self->b.f);
+	self->uio_of_g = uio_open(&self->g);
+	pasid = uio_pasid(&self->g);
 	ASSERT_NE(NULL, memory);
-	ASSERT_LE(0, uio[0]);
-	ASSERT_LE(0, uio[1]);
+	ASSERT_LE(0, self->uio);
+	ASSERT_LE(0, self->uio_of_g);
 	EXPECT_EQ(pasid, uio_pasid(&self->b.f));
 	with_pasid(&self->b.v, pasid);
 	with_pasid(&self->w, pasid);
 	check_dma(_metadata, &self->b.f, &self->b.v, memory, (uintptr_t)memory, usable(&self->b.f));
 	check_dma(_metadata, &self->g, &self->w, memory, (uintptr_t)memory, usable(&self->g));
-	before = now(&self->w);
+	before = smmu_cmdq_prod();
 	ASSERT_EQ(0, munmap(memory, BUFFER));
-	check_invalidated(_metadata, &self->g, &self->w, before, pasid, (uintptr_t)memory);
-	ASSERT_EQ(0, close(uio[0]));
-	ASSERT_EQ(0, close(uio[1]));
+	check_invalidated(_metadata, &self->g, &self->w, before, pasid, (uintptr_t)memory, 0);
+	ASSERT_EQ(0, uio_close(&self->uio));
+	ASSERT_EQ(0, uio_close(&self->uio_of_g));
 }
 
 /* What these tests are there to see: a device that ignores invalidations writes to the memory of a child, which it was never given. */
 FIXTURE(deaf) {
 	struct bench b;
+	int uio;
+	pid_t child;
 };
 
 FIXTURE_SETUP(deaf)
 {
+	self->uio = -1;
 	if (!has_sva())
 		SKIP(return, NO_SVA);
 	sva_begin(_metadata, &self->b, 8, 0, false);
@@ -552,6 +626,7 @@ FIXTURE_SETUP(deaf)
 
 FIXTURE_TEARDOWN(deaf)
 {
+	sva_end(self->child, self->uio);
 	EXPECT_EQ(0, function_unbind(&self->b.f));
 	bench_end(_metadata, &self->b);
 }
@@ -559,11 +634,12 @@ FIXTURE_TEARDOWN(deaf)
 TEST_F(deaf, writes_to_a_childs_memory)
 {
 	struct bench *b = &self->b;
-	int uio = uio_open(&b->f), written[2], status;
+	int written[2], status;
 	pid_t child;
 	char byte;
 
-	ASSERT_LE(0, uio);
+	self->uio = uio_open(&b->f);
+	ASSERT_LE(0, self->uio);
 	ASSERT_EQ(0, pipe(written));
 	with_pasid(&b->v, uio_pasid(&b->f));
 	check_dma(_metadata, &b->f, &b->v, b->memory, (uintptr_t)b->memory, true);
@@ -571,14 +647,16 @@ TEST_F(deaf, writes_to_a_childs_memory)
 	ASSERT_LE(0, child);
 	if (!child)
 		_exit(read(written[0], &byte, 1) == 1 && memory_holds(b->memory + OFFSET, 0x3c, LENGTH) ? 0 : 1);
+	self->child = child;
 	testdev_fill(b->v.bar, 0x3c, LENGTH);
 	EXPECT_EQ(ATS_TESTDEV_OK, testdev_do(b->v.bar, ATS_TESTDEV_CMD_WRITE_ATC, (uintptr_t)b->memory + OFFSET, LENGTH));
 	EXPECT_EQ(1, write(written[1], "", 1));
 	EXPECT_EQ(child, waitpid(child, &status, 0));
+	self->child = 0;
 	EXPECT_EQ(0, status);
 	close(written[0]);
 	close(written[1]);
-	ASSERT_EQ(0, close(uio));
+	ASSERT_EQ(0, uio_close(&self->uio));
 }
 
 TEST_HARNESS_MAIN
