@@ -225,7 +225,8 @@ signed_once() { # MAIL
 	[ "$(sed -n 's/^Author: //p' "$SCRATCH/info") <$(sed -n 's/^Email: //p' "$SCRATCH/info")>" = "$FROM" ] || { echo "not from $FROM"; return 1; }
 }
 
-# Backports for one release say what they carry; all others say to which releases a fix belongs.
+# Backports for one release say what they carry; all others say to which releases a fix belongs, unless mainline has another, which is
+# what stable takes.
 fixes_and_stable() { # MAIL
 	body "$1" >/dev/null
 	bad=$(grep -i '^Fixes:' "$SCRATCH/body" | grep -vxE 'Fixes: [0-9a-f]{12} \("[^"].*"\)' | head -n 1)
@@ -235,7 +236,11 @@ fixes_and_stable() { # MAIL
 	if [ -n "${EXPORT_TO:-}" ]; then
 		grep -qE '^\[ (Upstream: commit [0-9a-f]{12} \("|Not upstream yet( \]|:)|Not for upstream: commit [0-9a-f]{12} \(")' "$SCRATCH/body" || { echo "does not say what it carries"; return 1; }
 	else
-		[ "$(grep -c '^Fixes: ' "$SCRATCH/body")" = 0 ] || grep -q '^Cc: stable@' "$SCRATCH/body" || { echo "Fixes: without Cc: stable"; return 1; }
+		if grep -q '^\[ Not for upstream: commit ' "$SCRATCH/body"; then
+			! grep -q '^Cc: stable@' "$SCRATCH/body" || { echo "Cc: stable, and not for upstream"; return 1; }
+		else
+			[ "$(grep -c '^Fixes: ' "$SCRATCH/body")" = 0 ] || grep -q '^Cc: stable@' "$SCRATCH/body" || { echo "Fixes: without Cc: stable"; return 1; }
+		fi
 	fi
 }
 

@@ -250,6 +250,15 @@ teardown() { [ ! -e "$BATS_TEST_TMPDIR/sent" ]; }
 	done
 }
 
+@test "export: what upstream has otherwise is not for stable" {
+	exportable
+	fix $'[ Not for upstream: commit 0123456789ab ("PCI/ATS: Another way") fails ]\n\nFixes: 0123456789ab ("PCI/ATS: An old one")'
+	export_sh
+	git -C "$TREE" reset -q --hard series^
+	fix $'[ Not for upstream: commit 0123456789ab ("PCI/ATS: Another way") fails ]\n\nFixes: 0123456789ab ("PCI/ATS: An old one")\nCc: stable@vger.kernel.org # 6.11+'
+	FORCE=1 fails 'v1-0004-PCI-ATS-spell-out-fifty.patch: Fixes: and stable'
+}
+
 @test "export: nobody to send it to, a complaint of checkpatch, a cover letter that leaves something out" {
 	exportable
 	sed -i '/^What was not tested/d' "$QUEUE/cover.txt"

@@ -682,6 +682,17 @@ static void restore_disabled_pf_keeps_its_stu(struct kunit *test)
 	ats_expect_ctrl(test, ctx->pf, STU_64K);
 }
 
+/* There is nothing to restore, and an attach may be setting E meanwhile */
+static void restore_prepared_pf_of_4k_writes_nothing(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_4K);
+	ats_reset(test, ctx->pf);
+	ats_expect_no_writes(test);
+	ats_expect_ctrl(test, ctx->pf, STU_4K);
+}
+
 static void restore_prepared_vf_writes_nothing(struct kunit *test)
 {
 	struct ats_ctx *ctx = ats_add_pair(test);
@@ -886,6 +897,7 @@ static struct kunit_case ats_cases[] = {
 	KUNIT_CASE(restore_prepared_pf_keeps_its_stu),
 	KUNIT_CASE(restore_disabled_pf_keeps_its_stu),
 	KUNIT_CASE(save_and_restore_of_a_prepared_pf_keep_its_stu),
+	KUNIT_CASE(restore_prepared_pf_of_4k_writes_nothing),
 	KUNIT_CASE(restore_prepared_vf_writes_nothing),
 	KUNIT_CASE(restore_unprepared_pf_writes_nothing),
 	KUNIT_CASE(restore_function_without_capability_writes_nothing),
