@@ -355,7 +355,7 @@ TEST_F(pulled, guests_invalidation)
 	EXPECT_EQ(0, guest_atc_inv(&b->v, viommu, &handled));
 	wanted.fd = pull(_metadata, b);
 	ASSERT_EQ(1, poll(&wanted, 1, 10000));
-	EXPECT_EQ(-EIO, guest_atc_inv(&b->v, viommu, &handled));
+	EXPECT_EQ(-ENODEV, guest_atc_inv(&b->v, viommu, &handled));
 	EXPECT_EQ(0, handled);
 	release_and_replug(_metadata, b, wanted.fd);
 	munmap(ram, GUEST_RAM_SIZE);

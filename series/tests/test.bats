@@ -17,6 +17,7 @@ stand_in() { # SCRIPT RESULT
 
 # The default base, with a list for the bench and none for KUnit, and an older one.
 setup_stages() {
+	export SAN_BEFORE=0 # where one wants it, it says so
 	unset BASE
 	bin=$BATS_TEST_TMPDIR/bin
 	mkdir -p "$bin" "$REPO/series/7.2"
@@ -62,7 +63,7 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 	[ "$front_door" -lt "$(grep -n '^=== Linux 7.2$' "$BATS_TEST_TMPDIR/out" | cut -d : -f 1)" ]
 }
 
-@test "test: over all bases, what takes an x86 kernel where there is time for it; of one base always" {
+@test "test: over all bases, what takes an x86 kernel or one with sanitizers where there is time for it; of one base always" {
 	setup_stages
 	touch "$REPO/series/7.2/scenarios-x86"
 	stand_in bench/x86.sh "\$BASE/bench-x86.tap"
@@ -74,14 +75,18 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 		echo 'ok 1 - a' >"\$RESULTS/mutants.tap"
 	EOC
 	mkdir "$REPO/series/7.2/mutants"
-	run_test
+	SAN_BEFORE=480 run_test
 	grep -q '^=== the bench with VT-d, unpatched against patched: [0-9]* s' "$BATS_TEST_TMPDIR/out"
-	not grep -q '^without vtd$' "$BATS_TEST_TMPDIR/out"
+	grep -q '^=== the bench, with sanitizers: [0-9]* s' "$BATS_TEST_TMPDIR/out"
+	grep -q '^=== the bench, with sanitizers: skipped: as on 7.2; make test BASE=9.9 runs it$' "$BATS_TEST_TMPDIR/out"
+	grep -q '^without nothing$' "$BATS_TEST_TMPDIR/out"
 	X86_BEFORE=0 run_test
 	grep -q '^=== the bench with VT-d, unpatched against patched: skipped: there is no time for it among all bases; make test BASE=7.2 runs it$' "$BATS_TEST_TMPDIR/out"
-	grep -q '^without vtd$' "$BATS_TEST_TMPDIR/out"
+	grep -q '^=== the bench, with sanitizers: skipped: there is no time for it among all bases; make test BASE=7.2 runs it$' "$BATS_TEST_TMPDIR/out"
+	grep -q '^without  *vtd san$' "$BATS_TEST_TMPDIR/out"
 	X86_BEFORE=0 BASE=7.2 run_test
 	grep -q '^=== the bench with VT-d, unpatched against patched: [0-9]* s' "$BATS_TEST_TMPDIR/out"
+	grep -q '^=== the bench, with sanitizers: [0-9]* s' "$BATS_TEST_TMPDIR/out"
 }
 
 @test "test: a base whose source cannot be had is skipped by name; the default one is not" {
