@@ -225,8 +225,8 @@ signed_once() { # MAIL
 	[ "$(sed -n 's/^Author: //p' "$SCRATCH/info") <$(sed -n 's/^Email: //p' "$SCRATCH/info")>" = "$FROM" ] || { echo "not from $FROM"; return 1; }
 }
 
-# Backports for one release say what they carry; all others say to which releases a fix belongs, unless mainline has another, which is
-# what stable takes.
+# Backports for one release say what they carry; all others say to which releases a fix belongs, unless mainline has decided otherwise.
+OTHERWISE='Not for upstream: commit [0-9a-f]{12} \("'
 fixes_and_stable() { # MAIL
 	body "$1" >/dev/null
 	bad=$(grep -i '^Fixes:' "$SCRATCH/body" | grep -vxE 'Fixes: [0-9a-f]{12} \("[^"].*"\)' | head -n 1)
@@ -234,9 +234,9 @@ fixes_and_stable() { # MAIL
 	bad=$(grep -i '^Cc:.*stable' "$SCRATCH/body" | grep -vxE 'Cc: stable@vger\.kernel\.org # [0-9]+\.[0-9]+\+' | head -n 1)
 	[ -z "$bad" ] || { echo "$bad"; return 1; }
 	if [ -n "${EXPORT_TO:-}" ]; then
-		grep -qE '^\[ (Upstream: commit [0-9a-f]{12} \("|Not upstream yet( \]|:)|Not for upstream: commit [0-9a-f]{12} \(")' "$SCRATCH/body" || { echo "does not say what it carries"; return 1; }
+		grep -qE "^\[ (Upstream: commit [0-9a-f]{12} \(\"|Not upstream yet( \]|:)|$OTHERWISE)" "$SCRATCH/body" || { echo "does not say what it carries"; return 1; }
 	else
-		if grep -q '^\[ Not for upstream: commit ' "$SCRATCH/body"; then
+		if grep -qE "^\[ $OTHERWISE" "$SCRATCH/body"; then
 			! grep -q '^Cc: stable@' "$SCRATCH/body" || { echo "Cc: stable, and not for upstream"; return 1; }
 		else
 			[ "$(grep -c '^Fixes: ' "$SCRATCH/body")" = 0 ] || grep -q '^Cc: stable@' "$SCRATCH/body" || { echo "Fixes: without Cc: stable"; return 1; }

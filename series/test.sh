@@ -138,7 +138,7 @@ has_time() { case " ${NO_TIME_FOR:-} " in *" $1 "*) return 1 ;; esac; } # KIND
 in_time() { # KIND STAGE-ARGUMENT...
 	kind=$1
 	shift
-	if once_more || has_time "$kind"; then
+	if has_time "$kind"; then
 		once "$@"
 	else
 		alone "$@"
@@ -267,8 +267,8 @@ else
 	others=$(bases | grep -vxF "$DEFAULT_BASE" | sort -V)
 	beside front-door
 	qemu
-	join front-door
 	look_at_the_clock
+	join front-door
 	shared
 	# shellcheck disable=SC2086  # a list of names
 	beside $others

@@ -83,6 +83,7 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 	X86_BEFORE=0 run_test
 	grep -q '^=== the bench with VT-d, unpatched against patched: skipped: there is no time for it among all bases; make test BASE=7.2 runs it$' "$BATS_TEST_TMPDIR/out"
 	grep -q '^=== the bench, with sanitizers: skipped: there is no time for it among all bases; make test BASE=7.2 runs it$' "$BATS_TEST_TMPDIR/out"
+	grep -q '^=== the bench, with sanitizers: skipped: there is no time for it among all bases; make test BASE=9.9 runs it$' "$BATS_TEST_TMPDIR/out"
 	grep -q '^without  *vtd san$' "$BATS_TEST_TMPDIR/out"
 	X86_BEFORE=0 BASE=7.2 run_test
 	grep -q '^=== the bench with VT-d, unpatched against patched: [0-9]* s' "$BATS_TEST_TMPDIR/out"

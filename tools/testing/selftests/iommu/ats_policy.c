@@ -66,9 +66,9 @@ static void usage(FILE *stream)
 }
 
 /*
- * The whole policy.  NOT_SUPPORTED means that ATS will never be on, and is
- * final.  A kernel that does not know the flag leaves it clear, as it does when
- * ATS may be used: what a VMM has always believed then stays as it was.
+ * The whole policy.  NOT_SUPPORTED means that the kernel never enables ATS, and
+ * is final.  A kernel that does not know the flag leaves it clear, as it does
+ * when ATS may be used: what a VMM has always believed then stays as it was.
  */
 static enum decision decide(enum policy policy, bool capable,
 			    bool not_supported, const char **reason)
@@ -80,7 +80,7 @@ static enum decision decide(enum policy policy, bool capable,
 	if (!capable)
 		*reason = "the device has no ATS Capability";
 	else if (not_supported)
-		*reason = "the kernel says that ATS can never be on";
+		*reason = "the kernel never enables ATS for it";
 	else
 		*reason = "ATS may be used";
 
