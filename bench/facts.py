@@ -181,11 +181,7 @@ def costs(bench):
     for case in dict.fromkeys(key[0] for key in after):
         mine = [key for key in after if key[0] == case]
         dearer = [f'{key[2]} in commands' for key in mine if after[key][0] > before.get(key, nothing)[0]]
-        # The driver checks a little more when it switches ATS on or off: attach and detach are in the table alone.
-        dearer += [f'{key[2]} in instructions' for key in mine
-                   if key[2] in ('map', 'unmap') and after[key][1] > before.get(key, nothing)[1]]
-        if not any(key[1] for key in mine) and sum(after[key][1] for key in mine) > sum(before.get(key, nothing)[1] for key in mine):
-            dearer.append('all together in instructions')
+        dearer += [f'{key[2]} in instructions' for key in mine if after[key][1] > before.get(key, nothing)[1]]
         print(f"{'fails' if dearer else 'holds'} {case}: nothing costs more than on the unpatched kernel"
               f"{': not so: ' if dearer else ''}{', '.join(dearer)}")
     for way in dict.fromkeys(key[0].split('.')[1] for key in after):

@@ -75,7 +75,7 @@ run_test() { "$REPO/series/test.sh" >"$BATS_TEST_TMPDIR/out" 2>&1; }
 		echo 'ok 1 - a' >"\$RESULTS/mutants.tap"
 	EOC
 	mkdir "$REPO/series/7.2/mutants"
-	SAN_BEFORE=480 run_test
+	SAN_BEFORE=300 run_test
 	grep -q '^=== the bench with VT-d, unpatched against patched: [0-9]* s' "$BATS_TEST_TMPDIR/out"
 	grep -q '^=== the bench, with sanitizers: [0-9]* s' "$BATS_TEST_TMPDIR/out"
 	grep -q '^=== the bench, with sanitizers: skipped: as on 7.2; make test BASE=9.9 runs it$' "$BATS_TEST_TMPDIR/out"

@@ -589,6 +589,19 @@ static void disable_pf_keeps_its_stu(struct kunit *test)
 	ats_enable(test, ctx->pf, PS_64K);
 }
 
+/* As after a fatal error, where nobody has restored the state */
+static void disable_pf_writes_the_stu_that_is_recorded(struct kunit *test)
+{
+	struct ats_ctx *ctx = ats_add_pair(test);
+
+	ats_prepare(test, ctx->pf, PS_64K);
+	ats_enable(test, ctx->pf, PS_64K);
+	kunit_pci_bus_reset_fn(ctx->kbus, ctx->pf);
+	pci_disable_ats(ctx->pf);
+	ats_expect_ctrl_write(test, ctx->pf, STU_64K);
+	ats_expect_ctrl(test, ctx->pf, STU_64K);
+}
+
 static void disable_vf_leaves_its_pf_alone(struct kunit *test)
 {
 	struct ats_ctx *ctx = ats_add_pair(test);
@@ -889,6 +902,7 @@ static struct kunit_case ats_cases[] = {
 	KUNIT_CASE(enable_vf_with_another_stu_warns),
 	KUNIT_CASE(double_enable_warns),
 	KUNIT_CASE(disable_pf_keeps_its_stu),
+	KUNIT_CASE(disable_pf_writes_the_stu_that_is_recorded),
 	KUNIT_CASE(disable_vf_leaves_its_pf_alone),
 	KUNIT_CASE(disable_without_enable_warns),
 	KUNIT_CASE(disable_with_capability_lost_warns_and_writes_nothing),
