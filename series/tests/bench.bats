@@ -118,6 +118,9 @@ costs() { "$BENCH/facts.py" costs "$T/bench" | cut -d ' ' -f 1,2 | paste -sd ' '
 	[ "$(costs)" = 'holds a.iommufd: holds b.iommufd: fails c.iommufd: holds iommufd:' ]
 	figures patched '9 100' '9 100' '11 111'
 	[ "$(costs)" = 'holds a.iommufd: holds b.iommufd: fails c.iommufd: holds iommufd:' ]
+	sed -i 's/=unmap/=detach/' "$T"/bench/*/figures.ktap
+	[ "$(costs)" = 'holds a.iommufd: holds b.iommufd: fails c.iommufd: holds iommufd:' ]
+	figures unpatched '9 100' '11 200' '11 110'
 	figures patched '9 100' '9 99' '11 110'
 	[ "$(costs)" = 'holds a.iommufd: holds b.iommufd: holds c.iommufd: fails iommufd:' ]
 	rm "$T/bench/unpatched/figures.ktap"
