@@ -26,8 +26,8 @@ load_pin
 [ "$MODE" = tree ] || [ -f "$QUEUE/scenarios" ] || die "series/$BASE/scenarios is missing: nothing to compare"
 begin
 . "$TOP/bench/lib.sh"
-MACHINES="$HARDWARE ${BASE_FIRMWARE:-} fail_nth timeouts pasid figures"
-# Where all bases are run, what forbids ATS as a whole is compared on the default one.
+MACHINES="$HARDWARE ${BASE_FIRMWARE:-} fail_nth timeouts pasid kexec-ats kexec-noats figures"
+# Where all bases are run, what forbids ATS as a whole is compared on the default one; so is what the kernel before has left.
 if [ "${AMONG_ALL:-0}" = 1 ] && [ "$BASE" != "$DEFAULT_BASE" ] && [ "$MODE" = compare ]; then
 	MACHINES='ats fail_nth timeouts pasid figures'
 fi

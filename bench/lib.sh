@@ -91,24 +91,36 @@ device_trees() { # LABEL
 before_boot() { device_trees "$1"; } # LABEL
 
 # A machine is named after its hardware, and runs the scenarios; or after another program, and has the hardware "ats", as has one that
-# firmware boots.
+# firmware boots. With kexec comes what the next kernel is to run as.
 hardware_of() { case " $HARDWARE " in *" $1 "*) say "$1" ;; *) say ats ;; esac; }
-program_of() { case " $HARDWARE acpi " in *" $1 "*) say scenarios ;; *) say "$1" ;; esac; }
+program_of() { case " $HARDWARE acpi " in *" $1 "*) say scenarios ;; *) say "${1%%-*}" ;; esac; }
+
+# What starts another kernel has it in its initramfs: the same, with what its initramfs was before that.
+initramfs_of() { case $1 in kexec-*) say "$BENCH/guest/kexec-$2.cpio.gz" ;; *) say "$INITRAMFS" ;; esac; } # MACHINE LABEL
+pack_kernel() { # LABEL
+	{
+		cat "$INITRAMFS"
+		printf 'file /Image %s 0644 0 0\nfile /initramfs.cpio.gz %s 0644 0 0\n' "$BENCH/Image-$1" "$INITRAMFS" | "$BENCH/guest/gen_init_cpio" - | gzip -1n
+	} >"$BENCH/guest/kexec-$1.cpio.gz"
+}
 
 # The guest's time is counted in its instructions, and skipped while it sleeps: a run takes as long as there is work, and
 # gives the same again.
 # Of a second that Linux polls for a CMD_SYNC in vain, each nanosecond has to be emulated: there an instruction takes eight of them. With
 # sanitizers a detach has too many for the time in which it has to come.
 shift_of() { case $1${SAN:+-san} in timeouts) say 3 ;; *) say 0 ;; esac; } # MACHINE
+# A GICv3 keeps its tables of LPIs over a kexec, and without EFI nobody tells the next kernel not to be where they are. With a GICv2m
+# VFIO wants to be told that a function may send any MSI.
+gic_of() { case $1 in kexec-*) say 2 ;; *) say 3 ;; esac; } # MACHINE
 arguments() { # MACHINE LABEL
-	say -icount "shift=$(shift_of "$1"),sleep=off" -M virt,iommu=smmuv3,gic-version=3 -m 512 -global arm-smmuv3.fwb=on -trace smmuv3_cmdq_opcode
+	say -icount "shift=$(shift_of "$1"),sleep=off" -M "virt,iommu=smmuv3,gic-version=$(gic_of "$1")" -m 512 -global arm-smmuv3.fwb=on -trace smmuv3_cmdq_opcode
 	case $1 in
 	pasid) say -cpu cortex-a72 -smp 1 -global arm-smmuv3.ssidsize=4 ;;
 	timeouts) say -cpu cortex-a72 -smp 2 -global arm-smmuv3.x-ats-inv-timeout=5 ;;
 	figures) say -cpu cortex-a72,cntfrq=1000000000 -smp 1 ;; # a tick for each instruction
 	*) say -cpu cortex-a72 -smp 1 ;;
 	esac
-	say -readconfig "$TOP/bench/machine.cfg" -kernel "$BENCH/Image-$2" -initrd "$INITRAMFS"
+	say -readconfig "$TOP/bench/machine.cfg" -kernel "$BENCH/Image-$2" -initrd "$(initramfs_of "$1" "$2")"
 	[ "$1" != pasid ] || { for id in pf3 pf4 pf5 hot plain deaf quirked; do say -set "device.$id.pasid-width=4"; done; say -set device.pf4.cxl-cache=on; }
 	[ "$1" = smmu-without-ats ] || say -global arm-smmuv3.ats=on
 	case $1 in
@@ -121,7 +133,10 @@ parameters() { :; } # MACHINE
 # QEMU's ports have no Power Management Capability, so no PME: if they are suspended, as from Linux 7.3 on, they miss what is plugged.
 command_line() { # MACHINE
 	printf 'console=ttyAMA0 kunit.enable=0 panic=-1 pcie_port_pm=off bench.machine=%s bench.program=%s' "$(hardware_of "$1")" "$(program_of "$1")"
-	[ "$1" != noats ] || printf ' pci=noats'
+	case $1 in
+	noats) printf ' pci=noats' ;;
+	kexec-*) printf ' bench.next=%s vfio_iommu_type1.allow_unsafe_interrupts=1' "${1#kexec-}" ;;
+	esac
 	[ -z "${BASE_ARGS:-}" ] || printf ' %s' "$BASE_ARGS"
 	own=$(parameters "$1")
 	[ -z "$own" ] || printf ' %s' "$own"
@@ -135,6 +150,7 @@ cases_of() { for case in $WANTED; do case $case in "$1".*) say "${case#*.}" ;; e
 boot() { # MACHINE LABEL
 	mkdir -p "$RUNS/$2"
 	rm -f "$RUNS/$2/$1".*
+	case $1 in kexec-*) pack_kernel "$2" ;; esac
 	rc=0
 	# shellcheck disable=SC2046  # a list of words
 	"$TOP/bench/run.py" "$RUNS/$2/$1" "$QEMU" $(arguments "$1" "$2") -append "$(command_line "$1")" || rc=$?

@@ -169,7 +169,7 @@ base() {
 	[ "${AMONG_ALL:-0}" != 1 ] || vouch um # which is the same kernel then
 	stage_with scenarios 'the bench, unpatched against patched' tap "$RESULTS/bench.tap" "$TOP/bench/bench.sh"
 	vouch bench
-	! once_more || leave_out "as on $DEFAULT_BASE" 'the machines whose SMMU, root complex or command line forbids ATS'
+	! once_more || leave_out "as on $DEFAULT_BASE" 'the machines whose SMMU, root complex or command line forbids ATS, and those that start another kernel'
 	[ "${AMONG_ALL:-0}" != 1 ] || ! grep -q '^BASE_FIRMWARE=' "$QUEUE/base" || no_time 'the machine that UEFI boots and ACPI describes'
 	in_time san stage_with scenarios 'the bench, with sanitizers' tap "$RESULTS/bench-san.tap" env SAN=1 "$TOP/bench/bench.sh"
 	[ "$BASE" != "$DEFAULT_BASE" ] || alone stage_with scenarios 'the bench, without ats=on' tap "$RESULTS/off.tap" "$TOP/bench/off.sh"
