@@ -27,7 +27,6 @@ MACHINES=$(for seed in $SEEDS; do say "walk-$seed"; done | paste -sd ' ')
 RUNS=$WORK/walk WANTED=''
 for machine in $MACHINES; do say "$machine.walk.invariant_holds |"; done >"$LIST"
 
-program_of() { say walk; }
 steps() { # MACHINE
 	case $MODE:$1 in
 	tree:*) say "${STEPS:-2000}" ;;
