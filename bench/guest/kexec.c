@@ -20,7 +20,7 @@
 #define SLOT 6
 #define IOVA 0x10000000UL
 
-/* No return from here without a next kernel: a machine that has no results has failed. */
+/* Without the next kernel there are no results, and a machine that has none has failed. */
 static void need(bool holds, const char *what)
 {
 	if (holds)
