@@ -21,7 +21,7 @@ FIXTURE_SETUP(inherited)
 {
 	bench_begin(_metadata, &self->b, variant->slot, 0);
 	ASSERT_EQ(0, function_introduce(&self->b.f));
-	/* No driver does: each would have it reset, or ask for something. */
+	/* None that would have it reset, or ask for something, has had it yet. */
 	ASSERT_EQ(0, sysfs_write("1", "/sys/bus/pci/devices/%s/enable", self->b.f.bdf));
 	self->b.v.bar = function_bar(&self->b.f);
 	ASSERT_NE(NULL, self->b.v.bar);
