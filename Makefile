@@ -82,7 +82,7 @@ distclean: ## remove all of build/
 #   DOWNLOAD_CACHE=     folder where archives are looked for, and never written; downloads are kept in build/download
 #   BUILD_DIR=          instead of build/
 #   FORCE=1             prepare, distclean: discard work that is not in the series
-#   MACHINE=name        bench: only this machine: ats, smmu-without-ats, root-without-ats, noats, acpi, fail_nth, timeouts, pasid, figures; bench-x86: vtd, vtd-scalable
+#   MACHINE=name        bench: only this machine: ats, smmu-without-ats, root-without-ats, noats, acpi, fail_nth, timeouts, pasid, kexec-ats, kexec-noats, figures; bench-x86: vtd, vtd-scalable
 #   ACCEL=tcg           bench-x86: do without KVM
 #   CASES=...           bench-tree, deb-try: only these scenarios, as ats.function.vf_off_on.vfio_type1_twice
 #   SEED=n  STEPS=n     walk: which one, and how long it is

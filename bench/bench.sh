@@ -127,6 +127,7 @@ findings() { # LABEL
 		fi
 	done
 }
+tree_evidence() { [ -z "$SAN" ] || findings tree; }
 sanitized() {
 	CONFIGS="$CONFIGS $TOP/bench/sanitizers.config"
 	kernel series san

@@ -251,6 +251,8 @@ report_cases() { # LABEL
 	report_lost "$1"
 }
 
+# What there is to see beside the cases, when the tree is judged by itself: of the caller.
+tree_evidence() { :; }
 # What the tree holds, judged by itself: all cases, or machine.case...
 on_tree() { # CASE...
 	WANTED=$*
@@ -265,5 +267,6 @@ on_tree() { # CASE...
 	for case in $WANTED; do
 		[ "$(status_on tree "$case")" != 'not run' ] || tap 'not ok' "$case: there is no such case"
 	done
+	tree_evidence
 	tap_end passed failed || { ! lost tree || exit 3; exit 1; }
 }

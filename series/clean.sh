@@ -18,7 +18,7 @@ folders() {
 }
 remove_objects() {
 	for base in $(folders); do
-		for kind in um um-w1 arm64 arm64-w1 arm64-san x86 lint hot-path bisect deb-arm64 deb-x86 bench bench-x86 build base/build; do rm -rf "${BUILD_DIR:?}/$base/$kind"; done
+		for kind in um um-w1 arm64 arm64-w1 arm64-san x86 lint hot-path bisect deb-arm64 deb-x86 bench bench-x86 walk selftest coccinelle htmldocs build base/build; do rm -rf "${BUILD_DIR:?}/$base/$kind"; done
 	done
 	rm -rf "${BUILD_DIR:?}/results"
 }

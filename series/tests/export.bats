@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# export, on a kernel of five files: what it writes, what it refuses, and that each of its checks can fail.
+# export, on a kernel of four files: what it writes, what it refuses, and that each of its checks can fail.
 load setup
 
 # A queue of three with a cover letter, on a kernel that has the two scripts that are asked.

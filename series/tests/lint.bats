@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0
-# lint.sh, on a kernel of five files: by the gates that need no kernel to work on. That each gate finds something in a real
+# lint.sh, on a kernel of four files: by the gates that need no kernel to work on. That each gate finds something in a real
 # kernel is for the mutants.
 load setup
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# prepare and refresh, on a kernel of five files.
+# prepare and refresh, on a kernel of four files.
 load setup
 
 @test "prepare: one commit a patch, new files laid in, the tree clean" {

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# A copy of the front door around a kernel of five files, called 9.9: every test starts from an unprepared one.
+# A copy of the front door around a kernel of four files, called 9.9: every test starts from an unprepared one.
 
 setup() {
 	REPO=$BATS_TEST_TMPDIR/repo KERNEL=$BATS_TEST_TMPDIR/kernel
