@@ -39,6 +39,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(ATSTestDev, ATS_TESTDEV)
 #define ATS_TESTDEV_MAX_ATC_SIZE    4096
 #define ATS_TESTDEV_MAX_INV_DEPTH   31
 
+/* Global Invalidate Supported (section 10.5.1.2) */
+#define ATS_TESTDEV_CAP_GLOBAL_INV  (1 << 6)
+
 /* What the attributes of a memory transaction have room for */
 #define ATS_TESTDEV_MAX_PASID_WIDTH 8
 
@@ -85,6 +88,7 @@ typedef struct ATSTestDevATCEntry {
  * @first: first untranslated address, a multiple of the STU.
  * @last: last untranslated address.
  * @due: when that is, in microseconds of the virtual clock.
+ * @cut: whether INVS_CUT has it already.
  */
 typedef struct ATSTestDevInv {
     QSIMPLEQ_ENTRY(ATSTestDevInv) next;
@@ -93,6 +97,7 @@ typedef struct ATSTestDevInv {
     hwaddr first;
     hwaddr last;
     int64_t due;
+    bool cut;
 } ATSTestDevInv;
 
 /**
@@ -238,6 +243,14 @@ static bool ats_testdev_pasid_ok(ATSTestDev *d)
     return pasid == PCI_NO_PASID || (width && !(pasid >> width));
 }
 
+static bool ats_testdev_global_inv(ATSTestDev *d)
+{
+    PCIDevice *p = PCI_DEVICE(d);
+
+    return pci_get_word(p->config + p->exp.ats_cap + PCI_ATS_CAP) &
+           ATS_TESTDEV_CAP_GLOBAL_INV;
+}
+
 static bool ats_testdev_pasid_enabled(ATSTestDev *d)
 {
     return ats_testdev_pasid(d) == PCI_NO_PASID ||
@@ -269,6 +282,27 @@ static uint32_t ats_testdev_atc_drop(ATSTestDev *d, uint32_t pasid,
 
         if (e->valid && e->pasid == pasid && e->iova <= last &&
             (e->iova | e->mask) >= first) {
+            e->valid = false;
+            dropped++;
+        }
+    }
+    return dropped;
+}
+
+/*
+ * What an Invalidate Request is about (section 10.3.8): with a PASID what was
+ * asked for with that one; without, what was asked for without any in that
+ * range, and all that was asked for with one, wherever it is.
+ */
+static uint32_t ats_testdev_atc_invalidate(ATSTestDev *d, uint32_t pasid,
+                                           hwaddr first, hwaddr last)
+{
+    uint32_t dropped = ats_testdev_atc_drop(d, pasid, first, last);
+
+    for (uint32_t i = 0; pasid == PCI_NO_PASID && i < d->atc_size; i++) {
+        ATSTestDevATCEntry *e = &d->atc[i];
+
+        if (e->valid && e->pasid != PCI_NO_PASID) {
             e->valid = false;
             dropped++;
         }
@@ -354,7 +388,8 @@ static void ats_testdev_inv_due(void *opaque)
         if (inv->due <= now) {
             QSIMPLEQ_REMOVE(&d->invs, inv, ATSTestDevInv, next);
             if (!d->ignore_inv) {
-                ats_testdev_atc_drop(d, inv->pasid, inv->first, inv->last);
+                ats_testdev_atc_invalidate(d, inv->pasid, inv->first,
+                                           inv->last);
             }
             pci_ats_send_completion(PCI_DEVICE(d), inv->request);
             g_free(inv);
@@ -363,27 +398,34 @@ static void ats_testdev_inv_due(void *opaque)
     ats_testdev_inv_arm(d);
 }
 
+/* One that is answered after E was cleared can be reset meanwhile */
+static void ats_testdev_inv_cut(ATSTestDev *d, ATSTestDevInv *inv)
+{
+    if (!inv->cut) {
+        inv->cut = true;
+        d->invs_cut++;
+    }
+}
+
 static void ats_testdev_inv_forget(ATSTestDev *d)
 {
     ATSTestDevInv *inv;
 
     while ((inv = QSIMPLEQ_FIRST(&d->invs))) {
         QSIMPLEQ_REMOVE_HEAD(&d->invs, next);
+        ats_testdev_inv_cut(d, inv);
         g_free(inv);
-        d->invs_cut++;
     }
     ats_testdev_inv_arm(d);
 }
 
-static uint32_t ats_testdev_inv_count(ATSTestDev *d)
+static void ats_testdev_inv_cut_all(ATSTestDev *d)
 {
     ATSTestDevInv *inv;
-    uint32_t count = 0;
 
     QSIMPLEQ_FOREACH(inv, &d->invs, next) {
-        count++;
+        ats_testdev_inv_cut(d, inv);
     }
-    return count;
 }
 
 /* Returns whether it takes effect later, or never */
@@ -416,8 +458,7 @@ static bool ats_testdev_inv_defer(ATSTestDev *d, uint32_t pasid, hwaddr first,
 /*
  * An Invalidate Request (section 10.3.1). Without INV_DELAY it is complete on
  * return: there are no requests in flight that it would have to wait for
- * (section 10.3.3). It is about what was asked for with its PASID, or without
- * one, and nothing else (section 10.3.8).
+ * (section 10.3.3).
  */
 static void ats_testdev_invalidate(IOMMUNotifier *n, IOMMUTLBEntry *iotlb)
 {
@@ -429,8 +470,14 @@ static void ats_testdev_invalidate(IOMMUNotifier *n, IOMMUTLBEntry *iotlb)
     hwaddr first = iotlb->iova;
     hwaddr last = first + iotlb->addr_mask;
     bool enabled = pcie_ats_enabled(p);
+    bool of_another = inbox->pasid != PCI_NO_PASID &&
+                      iotlb->pasid != inbox->pasid;
     uint32_t dropped = 0;
 
+    /* The Global Invalidate flag is for who supports it */
+    if (of_another && !ats_testdev_global_inv(d)) {
+        return;
+    }
     if (last < first) {
         last = HWADDR_MAX;
     }
@@ -444,7 +491,7 @@ static void ats_testdev_invalidate(IOMMUNotifier *n, IOMMUTLBEntry *iotlb)
      * With Global Invalidate it is in several inboxes, but only one request.
      * Without E there is nothing in the ATC, but drivers count on an answer.
      */
-    if (inbox->pasid != PCI_NO_PASID && iotlb->pasid != inbox->pasid) {
+    if (of_another) {
         /* It is counted where its PASID is */
     } else if (enabled) {
         d->r.invs++;
@@ -453,8 +500,9 @@ static void ats_testdev_invalidate(IOMMUNotifier *n, IOMMUTLBEntry *iotlb)
     }
     if (!ats_testdev_inv_defer(d, inbox->pasid, first & ~unit_mask,
                                last | unit_mask) && !d->ignore_inv) {
-        dropped = ats_testdev_atc_drop(d, inbox->pasid, first & ~unit_mask,
-                                       last | unit_mask);
+        dropped = ats_testdev_atc_invalidate(d, inbox->pasid,
+                                             first & ~unit_mask,
+                                             last | unit_mask);
     }
     trace_ats_testdev_inv(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
                           first, last, enabled, dropped);
@@ -999,7 +1047,7 @@ static void ats_testdev_config_write(PCIDevice *p, uint32_t addr, uint32_t val,
         if (enabled) {
             ats_testdev_register_notifier(d);
         } else {
-            d->invs_cut += ats_testdev_inv_count(d);
+            ats_testdev_inv_cut_all(d);
         }
         trace_ats_testdev_enable(PCI_BUS_NUM(bdf), PCI_SLOT(bdf), PCI_FUNC(bdf),
                                  enabled, ats_testdev_stu(d));
@@ -1057,6 +1105,11 @@ static void ats_testdev_ats_init(ATSTestDev *d, uint16_t offset)
 
     pcie_ats_init(p, offset, d->page_aligned);
 
+    /* Global Invalidate goes with PASIDs, and VFs here are without it */
+    if (d->pasid_width) {
+        pci_word_test_and_set_mask(p->config + offset + PCI_ATS_CAP,
+                                   ATS_TESTDEV_CAP_GLOBAL_INV);
+    }
     /*
      * VFs share the Invalidate Queue and the STU of their PF; their own fields
      * are hardwired to zero.
@@ -1190,6 +1243,9 @@ static void ats_testdev_realize(PCIDevice *p, Error **errp)
     } else {
         pcie_sriov_pf_init_from_user_created_vfs(p, offset, errp);
         if (*errp) {
+            if (d->aer) {
+                pcie_aer_exit(p);
+            }
             return;
         }
     }

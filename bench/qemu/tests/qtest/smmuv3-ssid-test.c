@@ -368,13 +368,18 @@ static void test_atc_inv(void)
         uint64_t d0;
         bool gone[ARRAY_SIZE(with)];
         uint32_t pasid;
+        uint64_t offset;
     } rows[] = {
-        { 0, { true, false, false }, 0 },
+        /* Without a PASID it is about all that has one, too, at any address */
+        { 0, { true, true, true }, 0 },
+        { 0, { false, true, true }, 0, .offset = 0x1000 },
         /* Global is Reserved without a PASID */
-        { ATC_INV_GLOBAL, { true, false, false }, 0 },
-        { CMD_SSID(1), { true, false, false }, 0 },
+        { ATC_INV_GLOBAL, { true, true, true }, 0 },
+        { CMD_SSID(1), { true, true, true }, 0 },
         { ATC_INV_SSV | CMD_SSID(1), { false, true, false },
           ATS_TESTDEV_PASID_VALID | 1 },
+        { ATC_INV_SSV | CMD_SSID(1), { false, false, false },
+          ATS_TESTDEV_PASID_VALID | 1, .offset = 0x1000 },
         { ATC_INV_SSV | CMD_SSID(2), { false, false, true },
           ATS_TESTDEV_PASID_VALID | 2 },
         { ATC_INV_SSV | CMD_SSID(3), { false, false, false },
@@ -399,7 +404,7 @@ static void test_atc_inv(void)
             g_assert_cmpuint(ats_treq(&t.dev, IOVA), ==, ATS_TESTDEV_OK);
         }
         smmu_cmd_queue(&t.m, CMD_ATC_INV | rows[i].d0 | (uint64_t)SID << 32,
-                       IOVA);
+                       IOVA + rows[i].offset);
         smmu_cmd_sync(&t.m);
         for (j = 0; j < ARRAY_SIZE(with); j++) {
             ats_set_pasid(&t.dev, with[j]);
@@ -482,6 +487,18 @@ static void test_vf(void)
     atc_inv_ssid1(&t, t.dev.sid);
     ats_assert_not_cached(&t.dev, IOVA);
     ats_assert_reg(&t.dev, ATS_TESTDEV_INVS, 1);
+
+    /* It does not support Global Invalidate: the flag is ignored */
+    treq_ssid1(&t.dev);
+    ats_set_pasid(&t.dev, 2);
+    g_assert_cmpuint(ats_treq(&t.dev, IOVA), ==, ATS_TESTDEV_OK);
+    smmu_cmd_queue(&t.m, CMD_ATC_INV | ATC_INV_SSV | ATC_INV_GLOBAL |
+                   CMD_SSID(1) | (uint64_t)t.dev.sid << 32, IOVA);
+    smmu_cmd_sync(&t.m);
+    ats_assert_cached(&t.dev, IOVA, PA_S1(2));
+    ats_set_pasid(&t.dev, 1);
+    ats_assert_not_cached(&t.dev, IOVA);
+    ats_assert_reg(&t.dev, ATS_TESTDEV_INVS, 2);
     smmu_assert_no_event(&t.m);
 }
 
