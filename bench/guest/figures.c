@@ -6,6 +6,9 @@
  *
  * What an operation allocates is given back by the next, so if it takes the last object that the allocator has at hand, it does so each
  * time, and costs a little more. Half of the times another function is held the same way, and has taken as many objects before.
+ *
+ * It also is a matter of a few instructions where the allocator finds a page: type1 maps two by way of trial when it attaches. So what a
+ * function costs is compared with what one without the Capability costs in turn with it, which is given what the other has given back.
  */
 #include <stdio.h>
 #include <unistd.h>
@@ -17,23 +20,23 @@
 /* Where the other function is, on which a quirk forbids ATS. */
 #define HELD_SLOT 12
 
+/* And where those are that have neither the Capability nor VFs with it. */
+#define PLAIN_SLOT 7
+#define OTHER_PLAIN_SLOT 2
+
 FIXTURE(figures) {
 	struct bench b;
-	struct function other;
-	struct vfio held;
+	struct function other, plain;
+	struct vfio held, beside;
 };
 
 FIXTURE_VARIANT(figures) {
 	unsigned int slot, vf;
 };
 
-/*
- * What is compared with each other comes one after the other: type1 maps two pages by way of trial when it attaches, and where the
- * allocator finds these can be a matter of three instructions.
- */
 FIXTURE_VARIANT_ADD(figures, vf_off_off) { .slot = 2, .vf = 1 };
 FIXTURE_VARIANT_ADD(figures, vf_off_on) { .slot = 3, .vf = 1 };
-FIXTURE_VARIANT_ADD(figures, plain_off) { .slot = 7 };
+FIXTURE_VARIANT_ADD(figures, plain_off) { .slot = PLAIN_SLOT };
 FIXTURE_VARIANT_ADD(figures, vf_on_on) { .slot = 5, .vf = 1 };
 FIXTURE_VARIANT_ADD(figures, plain_on) { .slot = 6 };
 
@@ -41,15 +44,19 @@ FIXTURE_SETUP(figures)
 {
 	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
-	self->held = (struct vfio)VFIO_NONE;
+	self->held = self->beside = (struct vfio)VFIO_NONE;
 	ASSERT_EQ(0, function_find(&self->other, HELD_SLOT, 0));
 	ASSERT_EQ(0, function_bind(&self->other, "vfio-pci"));
+	ASSERT_EQ(0, function_find(&self->plain, variant->slot == PLAIN_SLOT ? OTHER_PLAIN_SLOT : PLAIN_SLOT, 0));
+	ASSERT_EQ(0, function_bind(&self->plain, "vfio-pci"));
 }
 
 FIXTURE_TEARDOWN(figures)
 {
 	vfio_close(&self->held);
+	vfio_close(&self->beside);
 	function_unbind(&self->other);
+	function_unbind(&self->plain);
 	bench_end(_metadata, &self->b);
 }
 
@@ -98,11 +105,14 @@ static void take(struct figure *figure, uint32_t sid, uint64_t begun, uint32_t p
 	figure->times++;
 }
 
-static void report(struct __test_metadata *_metadata, const struct function *f, const struct figure figures[], size_t count)
+/* What @f costs, and what the function without the Capability does. */
+static void report(struct __test_metadata *_metadata, const struct function *f, const struct figure figures[], const struct figure plain[],
+		   size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		printf("#@ figure operation=%s ats=%d commands=%u instructions=%lu\n", figures[i].name, usable(f), figures[i].commands,
-		       (unsigned long)figures[i].instructions);
+		printf("#@ figure operation=%s ats=%d commands=%u instructions=%lu plain_commands=%u plain_instructions=%lu\n",
+		       figures[i].name, usable(f), figures[i].commands, (unsigned long)figures[i].instructions, plain[i].commands,
+		       (unsigned long)plain[i].instructions);
 		EXPECT_EQ(figures[i].commands, figures[i].most_commands) {
 			TH_LOG("%s: the number of commands is not always the same", figures[i].name);
 		}
@@ -110,11 +120,11 @@ static void report(struct __test_metadata *_metadata, const struct function *f, 
 }
 
 /* Measures the expression, which returns a negative number if it fails. */
-#define COST(figure, operation) ({ \
+#define COST(figure, function, operation) ({ \
 	uint32_t prod = smmu_cmdq_prod(); \
 	uint64_t begun = instructions(); \
 	int ret = operation; \
-	take(figure, self->b.f.sid, begun, prod); \
+	take(figure, (function)->sid, begun, prod); \
 	ASSERT_LE(0, ret); \
 })
 
@@ -124,33 +134,54 @@ static uint8_t *page(const struct bench *b, unsigned int i)
 	return b->memory + i % (BUFFER / PAGE) * PAGE;
 }
 
+static void iommufd_costs(struct __test_metadata *_metadata, const struct function *f, struct vfio *v, uint8_t *memory,
+			  struct figure figures[])
+{
+	COST(&figures[0], f, iommufd_attach(v, v->ioas));
+	COST(&figures[1], f, vfio_map(v, memory, IOVA, PAGE));
+	COST(&figures[2], f, vfio_unmap(v, IOVA, PAGE));
+	COST(&figures[3], f, iommufd_detach(v));
+}
+
 TEST_F(figures, iommufd)
 {
-	struct figure attach = { "attach" }, map = { "map" }, unmap = { "unmap" }, detach = { "detach" };
+	struct figure figures[] = { { "attach" }, { "map" }, { "unmap" }, { "detach" } };
+	struct figure plain[] = { { "attach" }, { "map" }, { "unmap" }, { "detach" } };
 	struct bench *b = &self->b;
 
 	ASSERT_EQ(1000000000, counter_frequency());
 	ASSERT_EQ(0, iommufd_claim(&b->v, &b->f, NULL));
+	ASSERT_EQ(0, iommufd_claim(&self->beside, &self->plain, NULL));
 	/* The first one also opens the device. */
 	ASSERT_EQ(0, iommufd_attach(&b->v, b->v.ioas));
 	ASSERT_EQ(0, iommufd_detach(&b->v));
+	ASSERT_EQ(0, iommufd_attach(&self->beside, self->beside.ioas));
+	ASSERT_EQ(0, iommufd_detach(&self->beside));
 	for (int i = 0; i < 2 * TIMES; i++) {
 		if (i == TIMES) {
 			ASSERT_EQ(0, iommufd_claim(&self->held, &self->other, NULL));
 			ASSERT_EQ(0, iommufd_attach(&self->held, self->held.ioas));
 			ASSERT_EQ(0, vfio_map(&self->held, b->memory + PAGE, IOVA, PAGE));
 		}
-		COST(&attach, iommufd_attach(&b->v, b->v.ioas));
-		COST(&map, vfio_map(&b->v, page(b, i), IOVA, PAGE));
-		COST(&unmap, vfio_unmap(&b->v, IOVA, PAGE));
-		COST(&detach, iommufd_detach(&b->v));
+		iommufd_costs(_metadata, &b->f, &b->v, page(b, i), figures);
+		iommufd_costs(_metadata, &self->plain, &self->beside, page(b, i), plain);
 	}
-	report(_metadata, &b->f, (struct figure[]){ attach, map, unmap, detach }, 4);
+	report(_metadata, &b->f, figures, plain, 4);
+}
+
+static void type1_costs(struct __test_metadata *_metadata, const struct function *f, struct vfio *v, uint8_t *memory,
+			struct figure figures[])
+{
+	ASSERT_EQ(0, vfio_claim(v, f));
+	COST(&figures[0], f, vfio_set_iommu(v));
+	COST(&figures[1], f, vfio_map(v, memory, IOVA, PAGE));
+	COST(&figures[2], f, vfio_unmap(v, IOVA, PAGE));
+	vfio_close(v);
 }
 
 TEST_F(figures, vfio_type1)
 {
-	struct figure attach = { "attach" }, map = { "map" }, unmap = { "unmap" };
+	struct figure figures[] = { { "attach" }, { "map" }, { "unmap" } }, plain[] = { { "attach" }, { "map" }, { "unmap" } };
 	struct bench *b = &self->b;
 
 	ASSERT_EQ(1000000000, counter_frequency());
@@ -160,13 +191,10 @@ TEST_F(figures, vfio_type1)
 			ASSERT_EQ(0, vfio_set_iommu(&self->held));
 			ASSERT_EQ(0, vfio_map(&self->held, b->memory + PAGE, IOVA, PAGE));
 		}
-		ASSERT_EQ(0, vfio_claim(&b->v, &b->f));
-		COST(&attach, vfio_set_iommu(&b->v));
-		COST(&map, vfio_map(&b->v, page(b, i), IOVA, PAGE));
-		COST(&unmap, vfio_unmap(&b->v, IOVA, PAGE));
-		vfio_close(&b->v);
+		type1_costs(_metadata, &b->f, &b->v, page(b, i), figures);
+		type1_costs(_metadata, &self->plain, &self->beside, page(b, i), plain);
 	}
-	report(_metadata, &b->f, (struct figure[]){ attach, map, unmap }, 3);
+	report(_metadata, &b->f, figures, plain, 3);
 }
 
 TEST_HARNESS_MAIN

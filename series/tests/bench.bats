@@ -103,7 +103,7 @@ figures() { # LABEL A B C
 	ats=0 function=a
 	for cost in "$2" "$3" "$4"; do
 		[ "$function" != c ] || ats=1
-		printf '#  RUN           figures.%s.iommufd ...\n#@ figure operation=unmap ats=%s commands=%s instructions=%s\nok 1 figures.%s.iommufd\n' \
+		printf '#  RUN           figures.%s.iommufd ...\n#@ figure operation=unmap ats=%s commands=%s instructions=%s plain_commands=9 plain_instructions=100\nok 1 figures.%s.iommufd\n' \
 			"$function" "$ats" "${cost% *}" "${cost#* }" "$function"
 		function=$(printf %s "$function" | tr ab bc)
 	done >"$T/bench/$1/figures.ktap"
