@@ -156,7 +156,8 @@ def read_figures(bench, whose=''):
     are those of the function without the Capability that took turns with the one of the case."""
     both = []
     for label in ('unpatched', 'patched'):
-        both.append({(name.split('.', 2)[2], fact['ats'] == '1', fact['operation']): (int(fact[whose + 'commands']), int(fact[whose + 'instructions']))
+        both.append({(name.split('.', 2)[2], fact['ats'] == '1', fact['operation']):
+                     (int(fact[whose + 'commands']), int(fact[whose + 'instructions']))
                      for name, case in read_machines(os.path.join(bench, label)).items() for fact in case.figures})
     return both
 
@@ -189,8 +190,8 @@ def costs(bench):
     for way in dict.fromkeys(key[0].split('.')[1] for key in after):
         cannot = [key for key in after if key[0].endswith('.' + way) and not key[1]]
         differ = [f"{key[2]} of {key[0].split('.')[0]}" for key in cannot if after[key] != plain[key]]
-        print(f"{'fails' if differ or not cannot else 'holds'} {way}: what cannot use ATS costs the same, to the instruction, as what has no "
-              f"Capability{': not so: ' if differ else ''}{', '.join(differ)}")
+        print(f"{'fails' if differ or not cannot else 'holds'} {way}: what cannot use ATS costs the same, to the instruction, as what "
+              f"has no Capability{': not so: ' if differ else ''}{', '.join(differ)}")
 
 
 if __name__ == '__main__':
