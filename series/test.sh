@@ -155,7 +155,6 @@ base() {
 	once_more || checks="$checks coccicheck shellcheck"
 	# shellcheck disable=SC2086  # a list of words
 	stage "the kernel's own checks: $checks" tap "$RESULTS/lint.tap" "$SERIES/lint.sh" $checks
-	once_more || vouch lint
 	! once_more || skip 'coccicheck and shellcheck' "as on $DEFAULT_BASE; make test BASE=$BASE runs them"
 	stage_with cover.txt 'the series as mails, which nobody gets' tap "$RESULTS/rehearsal.tap" env V=0 "$SERIES/export.sh"
 	stage_with coccinelle 'the semantic patch' tap "$RESULTS/coccinelle.tap" "$SERIES/coccinelle.sh"
