@@ -96,12 +96,11 @@ hardware_of() { case " $HARDWARE " in *" $1 "*) say "$1" ;; *) say ats ;; esac; 
 program_of() { case " $HARDWARE acpi " in *" $1 "*) say scenarios ;; *) say "${1%%-*}" ;; esac; }
 
 # What starts another kernel has it in its initramfs: the same, with what its initramfs was before that.
-initramfs_of() { case $1 in kexec-*) say "$BENCH/guest/kexec-$2.cpio.gz" ;; *) say "$INITRAMFS" ;; esac; } # MACHINE LABEL
+initramfs_of() { case $1 in kexec-*) say "$BENCH/guest/kexec-$2.initramfs" ;; *) say "$INITRAMFS" ;; esac; } # MACHINE LABEL
 pack_kernel() { # LABEL
-	{
-		cat "$INITRAMFS"
-		printf 'file /Image %s 0644 0 0\nfile /initramfs.cpio.gz %s 0644 0 0\n' "$BENCH/Image-$1" "$INITRAMFS" | "$BENCH/guest/gen_init_cpio" - | gzip -1n
-	} >"$BENCH/guest/kexec-$1.cpio.gz"
+	next=$BENCH/guest/kexec-$1
+	printf 'file /Image %s 0644 0 0\nfile /initramfs.cpio.gz %s 0644 0 0\n' "$BENCH/Image-$1" "$INITRAMFS" >"$next.list" &&
+		"$BENCH/guest/gen_init_cpio" "$next.list" >"$next.cpio" && gzip -1nf "$next.cpio" && cat "$INITRAMFS" "$next.cpio.gz" >"$next.initramfs"
 }
 
 # The guest's time is counted in its instructions, and skipped while it sleeps: a run takes as long as there is work, and
@@ -150,8 +149,10 @@ cases_of() { for case in $WANTED; do case $case in "$1".*) say "${case#*.}" ;; e
 boot() { # MACHINE LABEL
 	mkdir -p "$RUNS/$2"
 	rm -f "$RUNS/$2/$1".*
-	case $1 in kexec-*) pack_kernel "$2" ;; esac
 	rc=0
+	case $1 in
+	kexec-*) pack_kernel "$2" || { say 2 >"$RUNS/$2/$1.rc"; return; } ;;
+	esac
 	# shellcheck disable=SC2046  # a list of words
 	"$TOP/bench/run.py" "$RUNS/$2/$1" "$QEMU" $(arguments "$1" "$2") -append "$(command_line "$1")" || rc=$?
 	say "$rc" >"$RUNS/$2/$1.rc"

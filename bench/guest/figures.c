@@ -116,6 +116,9 @@ static void report(struct __test_metadata *_metadata, const struct function *f, 
 		EXPECT_EQ(figures[i].commands, figures[i].most_commands) {
 			TH_LOG("%s: the number of commands is not always the same", figures[i].name);
 		}
+		EXPECT_EQ(plain[i].commands, plain[i].most_commands) {
+			TH_LOG("%s without the Capability: the number of commands is not always the same", plain[i].name);
+		}
 	}
 }
 
