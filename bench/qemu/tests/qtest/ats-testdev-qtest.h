@@ -10,6 +10,7 @@
 #define TESTS_QTEST_ATS_TESTDEV_QTEST_H
 
 #include "libqtest.h"
+#include "qobject/qdict.h"
 #include "qemu/bitops.h"
 #include "hw/pci/pci_regs.h"
 #include "hw/misc/ats-testdev.h"
@@ -253,6 +254,35 @@ static inline char *ats_machine_dtb(const char *machine, const char *args,
     }
     unlink(file);
     return dtb;
+}
+
+/*
+ * What a machine with @args says to a migration; NULL if it goes about it. It
+ * is not there any more then.
+ */
+static inline char *ats_machine_migrate(const char *args)
+{
+    g_autofree char *file = NULL, *uri = NULL;
+    char *refusal = NULL;
+    QDict *rsp;
+    ATSMachine m;
+    int fd;
+
+    fd = g_file_open_tmp("ats-testdev-XXXXXX.mig", &file, NULL);
+    g_assert(fd >= 0);
+    close(fd);
+    uri = g_strdup_printf("file:%s", file);
+    ats_machine_init(&m, args);
+    rsp = qtest_qmp(m.qts, "{ 'execute': 'migrate',"
+                    " 'arguments': { 'uri': %s } }", uri);
+    if (qdict_haskey(rsp, "error")) {
+        refusal = g_strdup(qdict_get_str(qdict_get_qdict(rsp, "error"),
+                                         "desc"));
+    }
+    qobject_unref(rsp);
+    ats_machine_quit();
+    unlink(file);
+    return refusal;
 }
 
 /* Configuration space */

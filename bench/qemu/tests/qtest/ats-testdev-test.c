@@ -10,7 +10,6 @@
  */
 
 #include "qemu/osdep.h"
-#include "qobject/qdict.h"
 #include "ats-testdev-qtest.h"
 
 #define ATS_VENDOR_ID 0x1af4    /* by default */
@@ -1427,38 +1426,11 @@ static void test_no_iommu(void)
     assert_pristine(&t.dev);
 }
 
-/* What a machine with @args says to a migration; NULL if it goes about it */
-static char *migrate(const char *args)
-{
-    g_autofree char *file = NULL, *uri = NULL;
-    char *refusal = NULL;
-    QDict *rsp;
-    ATSMachine m;
-    int fd;
-
-    fd = g_file_open_tmp("ats-testdev-XXXXXX.mig", &file, NULL);
-    g_assert_cmpint(fd, >=, 0);
-    close(fd);
-    uri = g_strdup_printf("file:%s", file);
-    ats_machine_init(&m, args);
-    rsp = qtest_qmp(m.qts, "{ 'execute': 'migrate',"
-                    " 'arguments': { 'uri': %s } }", uri);
-    if (qdict_haskey(rsp, "error")) {
-        refusal = g_strdup(qdict_get_str(qdict_get_qdict(rsp, "error"),
-                                         "desc"));
-    }
-    qobject_unref(rsp);
-    /* It may be running */
-    ats_machine_quit();
-    unlink(file);
-    return refusal;
-}
-
 /* The ATC would have to go along */
 static void test_migration(void)
 {
-    g_autofree char *with = migrate(VIRT PLAIN(""));
-    g_autofree char *without = migrate(VIRT);
+    g_autofree char *with = ats_machine_migrate(VIRT PLAIN(""));
+    g_autofree char *without = ats_machine_migrate(VIRT);
 
     g_assert_nonnull(with);
     g_assert_nonnull(strstr(with ?: "", "ats-testdev"));
