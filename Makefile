@@ -12,66 +12,66 @@ help: ## print this
 	sed -n 's/^#   //p' $(firstword $(MAKEFILE_LIST))
 
 demo: ## all from nothing: packages, sources, QEMU, unpatched and patched kernel; boot both, print the table
-	series/deps.sh
-	bench/bench.sh
+	kit/deps.sh
+	kit/bench.sh
 test: ## everything that is checked; the last line is "N passed, N failed, N skipped"
-	series/test.sh
+	kit/test.sh
 deps: ## install the distribution packages that are missing (the only step that needs root)
-	series/deps.sh
+	kit/deps.sh
 fetch: ## find, verify and unpack the kernel source, once
-	series/fetch.sh
+	kit/fetch.sh
 prepare: ## lay the series over it, in git: build/BASE/linux
-	series/prepare.sh
+	kit/prepare.sh
 refresh: ## make what is committed in build/BASE/linux the series again
-	series/refresh.sh
+	kit/refresh.sh
 kunit: ## the PCI ATS suite, under UML
-	series/kunit.sh um
+	kit/kunit.sh um
 kunit-arm64: ## the PCI ATS and SMMUv3 suites, on an arm64 kernel under QEMU
-	series/kunit.sh arm64
+	kit/kunit.sh arm64
 x86: ## compile what the series edits in the Intel and AMD drivers
-	series/x86.sh
+	kit/x86.sh
 bench: ## the scenarios on emulated hardware, on the unpatched and on the patched kernel, and the table; SAN=1
-	bench/bench.sh
+	kit/bench.sh
 bench-x86: ## the same with VT-d, on an x86 kernel with KASAN
-	bench/x86.sh
+	kit/bench-x86.sh
 bench-tree: ## the scenarios on what build/BASE/linux holds, committed or not
-	bench/bench.sh tree $(CASES)
+	kit/bench.sh tree $(CASES)
 bench-off: ## without ats=on QEMU's machine is what it was
-	bench/off.sh
+	kit/off.sh
 walk: ## random walks over what can be done to the functions, on both kernels; SEED= or STEPS= is one on build/BASE/linux
-	bench/walk.sh
+	kit/walk.sh
 selftest: ## iommufd's selftests, the DMA map stress and a VMM's decision, on the unpatched and on the patched kernel
-	bench/selftest.sh
+	kit/selftest.sh
 situations: ## the KUnit cases on the unpatched and on the patched kernel, and the table
-	series/situations.sh
+	kit/situations.sh
 qemu: ## build the QEMU of the bench: its queue over its source
-	bench/qemu/build.sh
+	kit/qemu.sh
 qtest: ## the tests of what that queue adds, and QEMU's own for PCI
-	bench/qemu/qtest.sh
+	kit/qtest.sh
 mutants: ## break each fix of the series, one at a time, and see a test fail
-	series/mutants.sh
+	kit/mutants.sh
 htmldocs: ## the documentation that the series adds, by the tree's own htmldocs
-	series/htmldocs.sh
+	kit/htmldocs.sh
 lint: ## the kernel's own checks over what the series touches, before and after: nothing new
-	series/lint.sh
+	kit/lint.sh
 checkpatch: ## of these, the kernel's checkpatch.pl --strict over each patch, and get_maintainer.pl
-	series/lint.sh checkpatch get_maintainer
+	kit/lint.sh checkpatch get_maintainer
 coccinelle: ## the semantic patch that the series adds, over the base and over the tree
-	series/coccinelle.sh
+	kit/coccinelle.sh
 bisect: ## each patch of every queue, also with ATS off: builds without a new warning, passes the tests there are
-	series/bisect.sh
+	kit/bisect.sh
 report: ## all results there are, as one table of base, architecture and suite, and in KernelCI's terms
-	series/report.sh
+	kit/report.sh
 export: ## the series as mails for FROM= to send, as version V=; nothing is sent
-	series/export.sh
+	kit/export.sh
 deb: ## a Debian package of the patched kernel, for a real machine
-	series/deb.sh
+	kit/deb.sh
 deb-try: ## one with the bench's configuration, taken out of its package and booted on the bench
-	series/deb.sh try $(CASES)
+	kit/deb.sh try $(CASES)
 clean: ## remove objects and results
-	series/clean.sh objects
+	kit/clean.sh objects
 distclean: ## remove all of build/
-	series/clean.sh all
+	kit/clean.sh all
 
 #   BASE=7.2            the kernel: one of the folders in series/
 #   SAN=1               bench, bench-tree: the kernel has what looks for mistakes while it runs

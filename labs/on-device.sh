@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Untested on a lab's machine: series/tests/labs.bats has stand-ins for kernel and programs, and a guest is no lab.
+# Untested on a lab's machine: kit/tests/labs.bats has stand-ins for kernel and programs, and a guest is no lab.
 # What the jobs in labs/ run on the device under test, each case a result for LAVA, or a line where there is no LAVA:
 #   on-device.sh kunit SUITE...   what KUnit did at boot: the kernel wants kunit.enable=1 and CONFIG_KUNIT_DEBUGFS
 #   on-device.sh selftests        iommufd's own selftests, on the kernel's mock IOMMU (CONFIG_IOMMUFD_TEST)

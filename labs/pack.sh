@@ -3,8 +3,8 @@
 # What the jobs of labs/ expect on a device: on-device.sh and the static arm64 programs that "make selftest" has built, in
 # build/<base>/ats-lab.tar.xz, to be unpacked over its root file system.
 set -eu
-# shellcheck source=series/lib.sh
-. "$(dirname -- "$0")/../series/lib.sh"
+# shellcheck source=kit/lib.sh
+. "$(dirname -- "$0")/../kit/lib.sh"
 [ $# = 0 ] || die "usage: pack.sh"
 load_pin
 need xz

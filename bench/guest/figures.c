@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What attaching, mapping, unmapping and detaching cost: commands in the SMMU's queue, and instructions. The machine's time is counted
- * in instructions, and its counter has a tick for each: see bench/lib.sh. Every operation is done a few times, as now and then a timer
+ * in instructions, and its counter has a tick for each: see kit/machines.sh. Every operation is done a few times, as now and then a timer
  * interrupt falls into one: the least is its cost, and the same on every run.
  *
  * What an operation allocates is given back by the next, so if it takes the last object that the allocator has at hand, it does so each

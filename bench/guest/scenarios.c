@@ -4,7 +4,7 @@
  * configuration space, STE.EATS in the stream table, the commands in the SMMU's queue, what the device's ATC holds, and
  * what user space is told. They have to agree, and to be what the place of the function allows: see usable().
  *
- * Lines that begin with "#@" are for bench/facts.py.
+ * Lines that begin with "#@" are for kit/facts.py.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -373,7 +373,7 @@ TEST_F(error, fatal_while_attached)
 	type1_cycle(_metadata, b);
 }
 
-/* ---- whatever is in slot 2: for a machine that has no test device, see bench/off.sh */
+/* ---- whatever is in slot 2: for a machine that has no test device, see kit/off.sh */
 
 TEST(any_device_maps_and_unmaps)
 {

@@ -2,7 +2,7 @@
 /*
  * Invalidate Requests that take their time, or are never answered: a machine whose CMD_SYNC waits for Invalidate Completions and
  * fails with CERROR_ATC_INV_SYNC when they do not come, as on hardware. There the wait is a minute and more; here it is what
- * bench/lib.sh says, which is less than the second after which Linux no longer waits.
+ * kit/machines.sh says, which is less than the second after which Linux no longer waits.
  *
  * Linux polls for the CMD_SYNC with interrupts off, so the error has to be seen by another CPU: the machine has two, and who may have
  * to wait in vain does so on the second.

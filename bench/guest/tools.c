@@ -516,7 +516,7 @@ static uint64_t stress_cost(const struct function *f, const char *mode, unsigned
 }
 
 /*
- * The guest's time is its instructions, see bench/lib.sh, so CPU time is a count of them. What is paid once drops out of
+ * The guest's time is its instructions, see kit/machines.sh, so CPU time is a count of them. What is paid once drops out of
  * the difference between a run and one of twice the length.
  */
 static void check_cost_of(struct __test_metadata *_metadata, const struct function *f, const char *mode)

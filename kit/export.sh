@@ -1,0 +1,295 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Write the series as mails that a person can send: build/export/<base>/v<N>/. Nothing is sent.
+#   FROM='Name <mail>'  who sends them: author, and the one Signed-off-by of each, which is that person's word
+#   V=n                 the version of the export; its cover letter has the range-diff to version n - 1. V=0 is a rehearsal, by
+#                       nobody: what is checked of mails, but for what lint checks, is checked, and they are not kept
+#   BASE_COMMIT=id      the public commit of the release, for base-commit: where the pin does not have it
+#   VANILLA=            an archive or a tree of the release, from kernel.org: the mails have to apply there as well
+# What is written is checked at once: results in build/results/<base>/export.tap.
+set -eu
+VERSION=${V:-} V=0 # here V is no verbosity
+export V
+WANTED_COMMIT=${BASE_COMMIT:-}
+. "$(dirname -- "$0")/lib.sh"
+FROM=${FROM:-} VANILLA=${VANILLA:-} REHEARSAL=''
+[ "$VERSION" != 0 ] || REHEARSAL=yes VERSION=1 FROM='Nobody <nobody@example.org>'
+VOID=0000000000000000000000000000000000000000
+
+# ---- what may be wrong with it
+
+[ "$(say "$FROM" | wc -l)" = 1 ] || die "FROM= has more than one line: 'Name <mail>' is one person"
+[ -n "$FROM" ] || die "FROM= is missing: who sends the mails? FROM='Name <mail>'"
+say "$FROM" | grep -qxE "[^][<>()@,;:\\\"]*[^][<>()@,;:\\\" ] <[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+>" ||
+	die "FROM=$FROM: not of the form 'Name <mail>'"
+case $FROM in *.invalid\>) die "FROM=$FROM: nobody can be reached there: name a person" ;; esac
+case $VERSION in
+'') die "V= is missing: which version is this? V=1 for the first" ;;
+*[!0-9]* | 0*) die "V=$VERSION: the version of an export is a number from 1 on" ;;
+esac
+say "${WANTED_COMMIT:-$VOID}" | grep -qxE '[0-9a-f]{40}' || die "BASE_COMMIT=$WANTED_COMMIT: not a full commit id of 40 hex digits"
+[ -z "$VANILLA" ] || [ -e "$VANILLA" ] || die "VANILLA=$VANILLA: no such archive or folder"
+load_pin
+COVER=$QUEUE/cover.txt
+[ -f "$COVER" ] || die "$QUEUE_NAME/cover.txt is missing: the cover letter's subject in its first line, and then its text"
+[ -n "$(patches)" ] || die "the queue in $QUEUE_NAME has no patch: nothing to export"
+need git perl python3
+begin
+need_prepared_tree
+RELEASE=$(sed -n 's/^version=//p' "$WORK/source")
+TAG=v$RELEASE
+PREVIOUS=refs/export/v$((VERSION - 1)) REF=refs/export/v$VERSION
+[ "$VERSION" = 1 ] || tree_git rev-parse -q --verify "$PREVIOUS" >/dev/null ||
+	die "v$VERSION is compared with v$((VERSION - 1)), which was not exported from $TREE: 'make export V=$((VERSION - 1))' of what was mailed, first"
+OUT=$BUILD_DIR/export/$BASE/v$VERSION TAP_NAME=export
+LOG=$LOGS/export.log
+SCRATCH=$(mktemp -d "$WORK/export.XXXXXX") || die "cannot write in $WORK: is the disk full?"
+[ -z "$REHEARSAL" ] || OUT=$SCRATCH/mails REF=refs/export/rehearsal TAP_NAME=rehearsal FORCE=1
+to_remove=$SCRATCH
+on_exit
+
+# ---- the commits: the queue's, by whoever sends them
+
+NAME=${FROM% <*} MAIL=${FROM##*<}
+MAIL=${MAIL%>}
+export GIT_AUTHOR_NAME="$NAME" GIT_AUTHOR_EMAIL="$MAIL" GIT_COMMITTER_NAME="$NAME" GIT_COMMITTER_EMAIL="$MAIL"
+
+commits() {
+	tip=$(tree_git rev-parse base)
+	for commit in $(tree_git rev-list --reverse base..series); do
+		GIT_AUTHOR_DATE=$(tree_git log -1 --format=%aI "$commit") GIT_COMMITTER_DATE=$GIT_AUTHOR_DATE
+		export GIT_AUTHOR_DATE GIT_COMMITTER_DATE
+		tree_git log -1 --format=%B "$commit" | git interpret-trailers --no-divider --trailer "Signed-off-by: $FROM" >"$SCRATCH/message"
+		tip=$(tree_git commit-tree "$commit^{tree}" -p "$tip" -F "$SCRATCH/message")
+	done
+	say "$tip"
+}
+
+# What was mailed must not change under a range-diff.
+keep() { # COMMIT
+	old=$(tree_git rev-parse -q --verify "$REF" || :)
+	[ -z "$old" ] || [ "$old" = "$1" ] || [ "${FORCE:-0}" = 1 ] ||
+		die "v$VERSION was exported before, and was another: take V=$((VERSION + 1)), or FORCE=1 if nobody was sent it"
+	tree_git update-ref "$REF" "$1"
+}
+
+# ---- the mails
+
+# The release's commit, from whoever can know it: the command line, a git tree with the tag, the pin for its own release.
+public_commit() {
+	if [ -n "$WANTED_COMMIT" ]; then
+		say "$WANTED_COMMIT"
+	elif [ -n "$VANILLA" ] && git -C "$VANILLA" rev-parse -q --verify "refs/tags/$TAG^{commit}" 2>/dev/null; then
+		:
+	elif [ "${BASE_TAG:-}" = "$TAG" ]; then
+		say "${BASE_COMMIT:-}"
+	fi
+}
+base_line() {
+	if [ -n "$COMMIT" ]; then say "base-commit: $COMMIT"; else say "base-tree: $TAG (linux-$RELEASE.tar.xz)"; fi
+}
+
+# Results are of this queue when they are younger than it.
+results() {
+	for json in $(find "$RESULTS" -maxdepth 1 -name '*.json' -newer "$TREE/.git/prepared" 2>/dev/null | sort); do
+		"$KIT/cases.py" "$json" >"$SCRATCH/cases" 2>/dev/null || continue
+		[ -s "$SCRATCH/cases" ] || continue
+		printf '  %-22s %4d passed, %d failed, %d skipped\n' "$(basename "$json" .json):" "$(grep -c ^PASS "$SCRATCH/cases")" \
+			"$(grep -cE '^(FAIL|ERROR)' "$SCRATCH/cases")" "$(grep -c ^SKIP "$SCRATCH/cases")"
+	done >"$SCRATCH/results"
+	echo "Results"
+	echo "-------"
+	echo
+	if [ -s "$SCRATCH/results" ]; then
+		say "On $TAG, \"unpatched\" with the tests alone:"
+		echo
+		cat "$SCRATCH/results"
+	else
+		echo "Not run where this was exported."
+	fi
+}
+
+# format-patch writes what it can know; the subject and the text are the queue's.
+cover() { # FILE
+	{ sed 1d "$COVER" | sed '/./,$!d'; echo; results; } >"$SCRATCH/text"
+	# git does not encode the name in the cover letter.
+	awk -v subject="$(head -n 1 "$COVER")" -v text="$SCRATCH/text" -v from="$(say "$FROM" | header From)" '
+		!head && /^From: / { print from; next }
+		!head && /^Subject: / { sub(/\*\*\* SUBJECT HERE \*\*\*/, subject) }
+		/^$/ { head = 1 }
+		$0 == "*** BLURB HERE ***" { while ((getline line < text) > 0) print line; next }
+		{ print }' "$1" >"$SCRATCH/cover"
+	{ sed -e :a -e '/^\n*$/{$d;N;ba' -e '}' "$SCRATCH/cover"; echo; base_line; } >"$1"
+}
+
+# People are named, lists are not. Names of any script go into headers as RFC 2047 wants them.
+header() { # TO|CC, addresses on stdin
+	python3 -c '
+import email.utils, re, sys
+found = [re.fullmatch(r"(?:\"?(.*?)\"? )?<?([^<> ]+@[^<> ]+)>?", line.strip()) for line in sys.stdin]
+lines = [email.utils.formataddr((each[1], each[2])) for each in found if each]
+if lines: print(sys.argv[1] + ": " + ",\n\t".join(lines))' "$1"
+}
+headers() { # ADDRESSES: EXPORT_TO of the pin comes first
+	{ say "${EXPORT_TO:-}"; [ -n "${EXPORT_TO:-}" ] || grep '<' "$1" || cat "$1"; } | header To
+	{ [ -z "${EXPORT_TO:-}" ] || grep '<' "$1" || :; grep -v '<' "$1" || :; } | grep -vxF "${EXPORT_TO:-none}" | header Cc
+}
+address() { # MAIL ADDRESSES
+	headers "$2" >"$SCRATCH/headers"
+	awk -v headers="$SCRATCH/headers" '
+		!done && /^$/ { while ((getline line < headers) > 0) print line; done = 1 }
+		{ print }' "$1" >"$SCRATCH/mail"
+	mv "$SCRATCH/mail" "$1"
+}
+recipients() { # MAIL
+	(cd "$TREE" && scripts/get_maintainer.pl --no-git --no-git-fallback --no-rolestats "$1")
+}
+
+write() {
+	rm -rf "$OUT"
+	mkdir -p "$OUT" || return 1
+	[ "$VERSION" = 1 ] || set -- --range-diff="base..$PREVIOUS"
+	tree_git format-patch -q --cover-letter -v "$VERSION" --subject-prefix="${EXPORT_PREFIX:-PATCH}" --thread=shallow --abbrev=12 \
+		--no-signature --no-base --encode-email-headers -o "$OUT" "$@" "base..$REF" || return 1
+	cover "$(cover_letter)"
+	: >"$SCRATCH/all"
+	for mail in $(mails); do
+		recipients "$mail" >"$SCRATCH/to" || return 1
+		cat "$SCRATCH/to" >>"$SCRATCH/all"
+		address "$mail" "$SCRATCH/to"
+		echo "$mail"
+	done
+	sort -u "$SCRATCH/all" >"$SCRATCH/to"
+	address "$(cover_letter)" "$SCRATCH/to"
+}
+cover_letter() { echo "$OUT"/v*-0000-cover-letter.patch; }
+mails() { find "$OUT" -name '*.patch' ! -name '*-0000-*' | sort; }
+meter_mails() { printf '%s mails, ' "$(grep -c '\.patch$' "$LOG")"; }
+
+# ---- and whether they are what they should be
+
+one() { # WHAT COMMAND...
+	what=$1
+	shift
+	if "$@" >"$LOG" 2>&1; then tap ok "$what"; else tap 'not ok' "$what: $(grep . "$LOG" | head -n 1)"; fi
+}
+body() { git mailinfo -k "$SCRATCH/body" /dev/null <"$1" >"$SCRATCH/info" && cat "$SCRATCH/body"; }
+
+# Of a clone only what the series touches is checked out: git am looks at nothing else.
+touched() { tree_git diff --no-renames --name-only base series; }
+applies() {
+	rm -rf "$SCRATCH/clone"
+	git clone -q --shared --no-checkout "$TREE" "$SCRATCH/clone" || return 1
+	touched | sed 's,^,/,' | git -C "$SCRATCH/clone" sparse-checkout set --no-cone --stdin &&
+		git -C "$SCRATCH/clone" checkout -q --detach "$(tree_git rev-parse base)" || return 1
+	# shellcheck disable=SC2046  # a list of names
+	git -C "$SCRATCH/clone" am -q $(mails) || return 1
+	[ "$(git -C "$SCRATCH/clone" rev-parse 'HEAD^{tree}')" = "$(tree_git rev-parse 'series^{tree}')" ] || { echo "it is another tree then"; return 1; }
+}
+
+# The same for the release: its files, as far as it has them, in a repository of their own.
+unpack_vanilla() {
+	if [ -f "$VANILLA" ]; then
+		touched | sed 's,^,*/,' >"$SCRATCH/names"
+		tar -x -C "$SCRATCH/vanilla" --strip-components=1 --wildcards --no-wildcards-match-slash -T "$SCRATCH/names" -f "$VANILLA" 2>/dev/null || :
+	elif git -C "$VANILLA" rev-parse -q --verify "refs/tags/$TAG" >/dev/null 2>&1; then
+		# shellcheck disable=SC2046  # a list of names
+		git -C "$VANILLA" archive "$TAG" -- $(touched | while read -r file; do git -C "$VANILLA" ls-tree --name-only "$TAG" "$file"; done) |
+			tar -x -C "$SCRATCH/vanilla"
+	else
+		touched | while read -r file; do [ ! -f "$VANILLA/$file" ] || (cd "$VANILLA" && cp --parents "$file" "$SCRATCH/vanilla"); done
+	fi
+}
+applies_to_vanilla() {
+	mkdir "$SCRATCH/vanilla"
+	unpack_vanilla
+	[ -n "$(ls "$SCRATCH/vanilla")" ] || { echo "$VANILLA holds none of the files that the series touches"; return 1; }
+	git -C "$SCRATCH/vanilla" init -q && git -C "$SCRATCH/vanilla" add -A -f && git -C "$SCRATCH/vanilla" commit -q -m "$TAG" || return 1
+	git -C "$SCRATCH/vanilla" tag base
+	# shellcheck disable=SC2046  # a list of names
+	git -C "$SCRATCH/vanilla" am -q $(mails) || return 1
+	[ "$(git -C "$SCRATCH/vanilla" diff base HEAD | change)" = "$(tree_git diff base series | change)" ] || { echo "it is another change then"; return 1; }
+}
+change() { git patch-id --stable | cut -d ' ' -f 1; }
+
+# The distribution's source has the distribution's own edits.
+edited_here() {
+	git -C "$SCRATCH/vanilla" ls-tree -r --name-only base | while read -r file; do
+		[ "$(git -C "$SCRATCH/vanilla" rev-parse "base:$file")" = "$(tree_git rev-parse "base:$file" 2>/dev/null)" ] || say "$file"
+	done
+}
+
+signed_once() { # MAIL
+	body "$1" >/dev/null
+	[ "$(grep -i '^Signed-off-by:' "$SCRATCH/body")" = "Signed-off-by: $FROM" ] || { echo "not one sign-off, by $FROM"; return 1; }
+	[ "$(sed -n 's/^Author: //p' "$SCRATCH/info") <$(sed -n 's/^Email: //p' "$SCRATCH/info")>" = "$FROM" ] || { echo "not from $FROM"; return 1; }
+}
+
+# Backports for one release say what they carry; all others say to which releases a fix belongs, unless mainline has decided otherwise.
+OTHERWISE='Not for upstream: commit [0-9a-f]{12} \("'
+fixes_and_stable() { # MAIL
+	body "$1" >/dev/null
+	bad=$(grep -i '^Fixes:' "$SCRATCH/body" | grep -vxE 'Fixes: [0-9a-f]{12} \("[^"].*"\)' | head -n 1)
+	[ -z "$bad" ] || { echo "$bad"; return 1; }
+	bad=$(grep -i '^Cc:.*stable' "$SCRATCH/body" | grep -vxE 'Cc: stable@vger\.kernel\.org # [0-9]+\.[0-9]+\+' | head -n 1)
+	[ -z "$bad" ] || { echo "$bad"; return 1; }
+	if [ -n "${EXPORT_TO:-}" ]; then
+		grep -qE "^\[ (Upstream: commit [0-9a-f]{12} \(\"|Not upstream yet( \]|:)|$OTHERWISE)" "$SCRATCH/body" || { echo "does not say what it carries"; return 1; }
+	else
+		if grep -qE "^\[ $OTHERWISE" "$SCRATCH/body"; then
+			! grep -q '^Cc: stable@' "$SCRATCH/body" || { echo "Cc: stable, and not for upstream"; return 1; }
+		else
+			[ "$(grep -c '^Fixes: ' "$SCRATCH/body")" = 0 ] || grep -q '^Cc: stable@' "$SCRATCH/body" || { echo "Fixes: without Cc: stable"; return 1; }
+		fi
+	fi
+}
+
+# The tree has none of the history that a Fixes: tag points into.
+checkpatch() { # MAIL
+	(cd "$TREE" && scripts/checkpatch.pl --strict --quiet --no-summary --ignore UNKNOWN_COMMIT_ID "$1")
+}
+
+addressed() { # MAIL
+	sed '/^$/q' "$1" >"$SCRATCH/head"
+	grep -qE '^To: .*@' "$SCRATCH/head" || { echo "goes to nobody"; return 1; }
+	grep -qE '@(vger\.kernel|lists)\.' "$SCRATCH/head" || { echo "goes to no list"; return 1; }
+}
+
+whole_cover() {
+	letter=$(cover_letter)
+	! grep -F '*** ' "$letter" || return 1
+	grep -qxE "$(base_line | sed 's/[][().*^$\\]/\\&/g')" "$letter" || { echo "no base"; return 1; }
+	! grep -F "$(tree_git rev-parse base)" "$letter" || { echo "names a commit that only this machine has"; return 1; }
+	[ "$VERSION" = 1 ] || grep -q "^Range-diff against v$((VERSION - 1)):" "$letter" || { echo "no range-diff"; return 1; }
+	for heading in Problem 'What changes' 'How it was tested' 'What was not tested' Results; do
+		grep -qx "$heading" "$letter" || { echo "says nothing under \"$heading\""; return 1; }
+	done
+}
+
+check() {
+	tap_begin "$TAP_NAME"
+	one "git am of the mails on $TAG as it is here gives the tree of branch series" applies
+	[ -z "$VANILLA" ] || one "git am of the mails on $TAG in $VANILLA makes the same change" applies_to_vanilla
+	one 'the cover letter is whole' whole_cover
+	one 'the cover letter goes to somebody' addressed "$(cover_letter)"
+	for mail in $(mails); do
+		name=${mail##*/}
+		one "$name: one sign-off, and the author's" signed_once "$mail"
+		one "$name: Fixes: and stable" fixes_and_stable "$mail"
+		one "$name: goes to maintainers and a list" addressed "$mail"
+		[ -n "$REHEARSAL" ] || one "$name: checkpatch --strict" checkpatch "$mail"
+	done
+}
+
+tip=$(commits)
+keep "$tip"
+COMMIT=$(public_commit)
+progress "$ME: writing mails" "$LOG" meter_mails write || explain "$LOG" 'the mails cannot be written' "$(tail -n 1 "$LOG") (log $LOG)"
+check
+tap_end good bad || exit 1
+[ -z "$REHEARSAL" ] || exit 0
+[ -z "$VANILLA" ] || for file in $(edited_here); do say "$ME: $file of $TAG is not the same there and here, where it is the distribution's"; done
+say "$ME: $(mails | wc -l) mails and a cover letter in $OUT"
+[ -n "$COMMIT" ] || say "$ME: the public commit of $TAG is not known here: the cover letter names the release; BASE_COMMIT= adds the id"
+[ -n "$VANILLA" ] || say "$ME: not tried on kernel.org's own $TAG: VANILLA=linux-$RELEASE.tar.xz does"
+say "$ME: nothing was sent. Read them; to send them: git send-email --confirm=always $OUT/*.patch"

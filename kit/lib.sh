@@ -1,0 +1,276 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: GPL-2.0
+# Shared by series/*.sh and bench/: where things are, how to say what is wrong, and the progress runner.
+#
+# Exit codes of every script: 0 all is well, 1 a test failed, 2 bad use or a missing thing (one line on
+# stderr says what, and how to mend it), 3 the machine under test was lost.
+
+TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+SERIES=$TOP/series KIT=$TOP/kit
+BUILD_DIR=${BUILD_DIR:-$TOP/build}
+case $BUILD_DIR in /*) ;; *) BUILD_DIR=$PWD/$BUILD_DIR ;; esac
+JOBS=${JOBS:-$(nproc)}
+V=${V:-0}
+ME=$(basename "$0" .sh)
+STARTED=$(date +%s)
+
+# Objects and output must not depend on how the user's git, make, locale or time zone is set up.
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY
+unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE LLVM KBUILD_OUTPUT KCONFIG_CONFIG KCONFIG_ALLCONFIG KCFLAGS HOSTCFLAGS
+export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+export LC_ALL=C TZ=UTC
+# The distribution's python3 has the modules that deps.sh installs. A version manager's shim in front of it is a shell script that starts
+# ten times as slowly, and under W=1 kbuild starts one for each object.
+PATH=$(printf '%s\n' "$PATH" | tr : '\n' | grep -v '/shims$' | paste -sd :)
+export PATH
+
+say() { printf '%s\n' "$*"; }
+die() { printf '%s: %s\n' "$ME" "$*" >&2; exit 2; }
+
+# There is a queue for the kernel and one for QEMU, of one form: PROJECT says which of them a script works on.
+PROJECT=${PROJECT:-linux} DEFAULT_BASE=7.2
+export PROJECT
+# shellcheck disable=SC2034  # here and below: the scripts that source this file use these
+case $PROJECT in
+linux)
+	BASE=${BASE:-$DEFAULT_BASE} QUEUES=$SERIES ADDED=$TOP ADDED_IN='drivers include tools scripts Documentation'
+	WORK=$BUILD_DIR/$BASE TREE=$BUILD_DIR/$BASE/linux
+	TITLE=Linux NOUN='the kernel' KIND_OF=kernel VAR=LINUX BASE_VAR=BASE MARK=Makefile
+	FROM_TARBALL=${LINUX_TARBALL:-} FROM_TREE=${LINUX_TREE:-}
+	;;
+qemu)
+	BASE=${QEMU_BASE:-10.2} QUEUES=$TOP/bench/qemu ADDED=$TOP/bench/qemu ADDED_IN='hw include tests docs'
+	WORK=$BUILD_DIR/qemu-$BASE TREE=$BUILD_DIR/qemu-$BASE/qemu
+	TITLE=QEMU NOUN=QEMU KIND_OF=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION
+	FROM_TARBALL=${QEMU_TARBALL:-} FROM_TREE=${QEMU_TREE:-}
+	case $ME in
+	fetch | prepare | refresh | mutants | meson | build | qtest) ;;
+	*) die "PROJECT=qemu is for fetch, prepare, refresh and mutants" ;;
+	esac
+	;;
+*) die "no such project: PROJECT=$PROJECT (known: linux qemu)" ;;
+esac
+QUEUE=$QUEUES/$BASE
+# shellcheck disable=SC2034
+QUEUE_NAME=${QUEUE#"$TOP"/}
+# shellcheck disable=SC2034
+RESULTS=$BUILD_DIR/results/${WORK##*/} LOGS=$WORK/log DOWNLOADS=$BUILD_DIR/download DOWNLOAD_CACHE=${DOWNLOAD_CACHE:-}
+ticker_pid='' to_remove=''
+
+case $TOP$BUILD_DIR in
+*[[:space:]:]*) die "a kernel cannot be built where the path has a space or a colon ($TOP, $BUILD_DIR): move the repository, or set BUILD_DIR=" ;;
+esac
+elapsed() { say "$(($(date +%s) - STARTED)) s"; }
+tree_git() { git -C "$TREE" "$@"; }
+number() { say "$((0 + ${1:-0}))"; }
+
+# packages: "what package" of this host, one a line; what is a command or a file.
+packages() {
+	awk -v host="$(uname -m)" '!/^#/ && NF && ($3 == "any" || $3 == host) { print $1, $2 }' "$KIT/packages"
+}
+
+present() {
+	case $1 in
+	/*)
+		# shellcheck disable=SC2086  # it may be a pattern
+		set -- $1
+		[ -e "$1" ]
+		;;
+	*) command -v "$1" >/dev/null 2>&1 ;;
+	esac
+}
+
+# need WHAT...: refuse to start what could only fail later.
+need() {
+	for what; do
+		present "$what" && continue
+		die "$what is missing: install the package $(packages | awk -v w="$what" '$1 == w { print $2 }') with 'make deps'"
+	done
+}
+
+load_pin() {
+	[ -f "$QUEUE/base" ] || die "no such base: $BASE_VAR=$BASE (known: $(cd "$QUEUES" && echo */base | sed 's,/base,,g'))"
+	# shellcheck source=series/7.2/base
+	. "$QUEUE/base"
+	# A run over all bases has no time for the objects that a machine with firmware takes.
+	# shellcheck disable=SC2034
+	[ "${AMONG_ALL:-0}" != 1 ] || BASE_FIRMWARE=''
+}
+
+# For a script that goes through every base, the default one first. A base of which only the source is missing says so in one
+# line; to the default one that must not happen.
+bases() { say "$DEFAULT_BASE"; (cd "$SERIES" && echo */base) | tr ' ' '\n' | sed 's,/base,,' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
+source_of() { # BASE
+	[ "$1" != "$DEFAULT_BASE" ] || return 0
+	make_dir "$LOGS"
+	BASE=$1 "$KIT/fetch.sh" 2>"$LOGS/fetch-$1.err" || ! grep '^fetch: no source for' "$LOGS/fetch-$1.err"
+}
+
+# The compilers of a script that sets CROSS, through ccache when there is one. It goes by the files that the compiler says it
+# has read: preprocessing each of them first makes a cold build a third longer.
+use_ccache() {
+	CC=${CROSS}gcc HOSTCC=gcc
+	command -v ccache >/dev/null || return 0
+	CC="$KIT/cc.sh $CC" HOSTCC="$KIT/cc.sh $HOSTCC"
+	export CCACHE_DIR="${CCACHE_DIR:-$BUILD_DIR/ccache}" CCACHE_BASEDIR="$WORK" CCACHE_DEPEND=1
+}
+
+# explain LOG WHAT HINT: turn the log of a step that failed into the one line.
+explain() {
+	! disk_full "$1" || die "$2: no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
+	die "$2: $3"
+}
+# On a full disk the log may be the very thing that could not be written.
+disk_full() { grep -qisE 'no space left|disk quota exceeded' "$1" || [ "$(free_mb "$BUILD_DIR")" = 0 ]; }
+free_mb() { df -Pk "$1" | awk 'NR == 2 { print int($4 / 1024) }'; }
+make_dir() { mkdir -p "$1" 2>/dev/null || die "cannot make $1: is the disk full, or not yours to write?"; }
+
+# progress WHAT LOG METER COMMAND...: run COMMAND into LOG. On a terminal one line keeps changing, elsewhere a
+# line appears every 15 s; METER is called to say how far it is. The ticker, not the command, is in the
+# background, so that a short command costs nothing extra.
+progress() {
+	what=$1 log=$2 meter=$3
+	shift 3
+	make_dir "$(dirname "$log")"
+	if [ "$V" = 1 ]; then
+		echo 2 >"$log.rc"
+		{ rc=0; ("$@") || rc=$?; echo "$rc" >"$log.rc"; } 2>&1 </dev/null | tee "$log"
+		return "$(cat "$log.rc")"
+	fi
+	: >"$log"
+	ticker "$what" "$log" "$meter" 9>&- &
+	ticker_pid=$!
+	on_exit
+	rc=0
+	"$@" >"$log" 2>&1 </dev/null || rc=$?
+	stop_ticker
+	wait "$ticker_pid" 2>/dev/null || :
+	ticker_pid=''
+	[ ! -t 1 ] || printf '\r\033[K'
+	return "$rc"
+}
+
+# Whatever a script may leave behind when it ends early: the ticker, a folder to_remove, and what it has borrowed.
+on_exit() {
+	trap clean_up EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+clean_up() {
+	[ -z "$ticker_pid" ] || stop_ticker
+	[ -z "$to_remove" ] || rm -rf "$to_remove"
+	[ "${BORROWER:-}" != "$$" ] || give_back
+}
+
+# A ticker that has only just begun would lose any other signal to the script's traps, and be waited for for ever.
+stop_ticker() { kill -KILL "$ticker_pid" 2>/dev/null || :; }
+
+# It ends by itself when the script was killed: $$ is the script also in here.
+ticker() {
+	from=$(date +%s) pause=15 open='' close='\n' tick=0
+	[ ! -t 1 ] || { pause=1 open='\r\033[K' close=''; }
+	while sleep 1 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+		tick=$((tick + 1))
+		[ $((tick % pause)) = 0 ] || continue
+		# shellcheck disable=SC2059  # the two constants above
+		printf "$open%s: %s%s s, log %s$close" "$1" "$($3 2>/dev/null)" "$(($(date +%s) - from))" "$2"
+	done
+}
+
+# Meters for progress.
+meter_none() { :; }
+meter_download() { printf '%s MB, ' "$(du -sm "$BUILD_DIR/apt" "$DOWNLOADS" 2>/dev/null | awk '{ s += $1 } END { print s }')"; }
+meter_tree() { printf '%s of about %s MB, ' "$(du -sm "$TREE.tmp" 2>/dev/null | cut -f 1)" "${BASE_TREE_MB:-?}"; }
+
+# Results of a run that is not KUnit's, as TAP: on the screen and in a file.
+tap_begin() { make_dir "$RESULTS" && TAP=$RESULTS/$1.tap && : >"$TAP"; }
+tap() { # ok|'not ok' DESCRIPTION
+	line="$1 $(($(wc -l <"$TAP") + 1)) - $2"
+	say "$line" | tee -a "$TAP"
+}
+tap_count() { grep -c "^$1 [0-9]" "$TAP" || :; }
+tap_end() { # PASSED FAILED: the words of the summary. Nothing run is no success.
+	good=$(tap_count ok) bad=$(tap_count 'not ok')
+	say "1..$((good + bad))" >>"$TAP"
+	say "$ME: $good $1, $bad $2, $(elapsed); results in $TAP"
+	[ "$bad" = 0 ] && [ "$good" != 0 ]
+}
+
+# One run at a time has the build folder. The scripts that this one starts share its lock. What the last run has started may end a
+# moment after it.
+lock() {
+	[ "${LOCKED:-}" != "$BUILD_DIR" ] || return 0
+	make_dir "$BUILD_DIR"
+	(: >>"$BUILD_DIR/lock") 2>/dev/null || die "cannot write in $BUILD_DIR: is the disk full, or not yours to write?"
+	exec 9>>"$BUILD_DIR/lock"
+	flock -w 2 9 || die "another run is using $BUILD_DIR: wait for it, or end it"
+	export LOCKED="$BUILD_DIR"
+}
+
+# The queue: what its series file names, and a sum of the patches and new files themselves.
+entries() { [ ! -f "$QUEUE/series" ] || grep -v -e '^#' -e '^[[:space:]]*$' "$QUEUE/series" || :; }
+patches() { entries | awk '!/^[[:space:]]/ { print $1 }'; }
+test_patches() { entries | awk '!/^[[:space:]]/ && $2 == "test" { print $1 }'; }
+new_files() { awk '/^[[:space:]]+\+ / { print $2 }'; }
+queue_sum() {
+	{
+		cat_patches
+		(cd "$ADDED" && entries | new_files | xargs -r ls -l | cut -c 1-10)
+		(cd "$ADDED" && entries | new_files | xargs -r cat)
+	} 2>/dev/null | sha256sum
+}
+cat_patches() { for patch in $(patches); do cat "$QUEUE/$patch"; done; }
+patches_sum() { cat_patches 2>/dev/null | sha256sum; }
+
+# A run that changes the tree for a while (a mutant, the unpatched code) leaves a note of how to undo it. A
+# killed run is undone by whoever comes next.
+borrow() {
+	say "$*" >"$WORK/borrowed"
+	export BORROWER=$$
+	on_exit
+}
+give_back() {
+	[ -f "$WORK/borrowed" ] || return 0
+	read -r how what <"$WORK/borrowed" || :
+	case $how in
+	mutant)
+		if tree_git apply -R --check "$what" 2>/dev/null; then
+			tree_git apply -R --whitespace=nowarn "$what"
+		elif ! tree_git apply --check "$what" 2>/dev/null; then
+			printf '%s: %s is still in %s, in part: look at git diff there\n' "$ME" "$what" "$TREE" >&2
+		fi
+		;;
+	branch) tree_git checkout -q "$what" ;;
+	esac
+	rm -f "$WORK/borrowed"
+}
+recover() {
+	[ -f "$WORK/borrowed" ] || return 0
+	[ -z "${BORROWER:-}" ] || return 0
+	read -r how _ <"$WORK/borrowed" || :
+	say "$ME: undoing what a killed run left in the tree ($how)"
+	give_back
+}
+
+# How a script begins that works on the prepared tree, as it is or (need_prepared_tree) as the queue has it.
+begin() {
+	lock
+	"$KIT/prepare.sh"
+	load_pin
+	recover
+}
+
+tree_is_clean() { [ -z "$(tree_git status --porcelain)" ]; }
+need_prepared_tree() {
+	[ "$(tree_git symbolic-ref -q --short HEAD)" = series ] || die "$TREE is not on its branch series: 'git -C $TREE checkout series' first"
+	tree_is_prepared || die "$TREE holds commits that are not in the queue: 'make refresh' first"
+	need_clean_tree
+}
+tree_is_prepared() {
+	[ "$(tree_git symbolic-ref -q --short HEAD)" = series ] &&
+		[ "$(tree_git rev-parse HEAD)" = "$(tree_git rev-parse refs/prepared/series)" ]
+}
+need_clean_tree() {
+	tree_is_clean || die "$TREE has uncommitted edits: commit them and run 'make refresh', or put them away with 'git stash'"
+}
