@@ -45,7 +45,7 @@ qemu)
 	TITLE=QEMU NOUN=QEMU KIND_OF=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION
 	FROM_TARBALL=${QEMU_TARBALL:-} FROM_TREE=${QEMU_TREE:-}
 	case $ME in
-	fetch | prepare | refresh | mutants | meson | build | qtest) ;;
+	fetch | prepare | refresh | mutants | meson | qemu | qtest) ;;
 	*) die "PROJECT=qemu is for fetch, prepare, refresh and mutants" ;;
 	esac
 	;;
