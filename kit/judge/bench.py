@@ -120,7 +120,8 @@ def command_of(base, machine, label, out, filters=(), parameters=()):
     kernels = base.work / 'kernels' / label
     image = kernels / ('bzImage' if machine.arch == 'x86' else 'Image')
     generated = build_dir() / 'bench' / f'functions-{machine.arch}.cfg'
-    initramfs = base.work / 'guest' / machine.arch / f'{machine.initramfs}.cpio.gz' if machine.initramfs else None
+    suffix = '-tree' if label == 'tree' and machine.initramfs == 'selftest' else ''
+    initramfs = base.work / 'guest' / machine.arch / f'{machine.initramfs}{suffix}.cpio.gz' if machine.initramfs else None
     if machine.carries:
         initramfs = pack_kernel(out, image, initramfs)
     options = {'sanitizers': label == 'san', 'accel': accelerator(image) if machine.arch == 'x86' else 'tcg'}
