@@ -340,3 +340,11 @@ def steps(target):
             print('\n'.join([*(f'#@ step {fact["text"]}' for fact in case.of('step')), *(f'# {line}' for line in case.said)]))
         print(f'judge: walk: {case.status}, {len(case.of("step"))} steps')
     return code_of(found)
+
+
+def findings_of_holes():
+    """findings: print what the semantic patch has to find in the unpatched code of BASE=, "finding" or "finding patch"."""
+    base = Base()
+    print('\n'.join(sorted({finding for hole in all_holes() if hole.status(base.version) == 'present'
+                            for window, finding in hole.findings if base.version in window})))
+    return GOOD
