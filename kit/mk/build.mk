@@ -9,6 +9,9 @@ $(W)/kernels/patched/%: $(W)/patched.tree $(KERNEL_INPUTS)
 	@+kit/kernel.sh patched $*
 $(W)/kernels/san/%: $(W)/patched.tree $(KERNEL_INPUTS)
 	@+kit/kernel.sh san $*
+# Branch without: the patches without those of one hole. See kit/judge/attribution.py.
+$(W)/kernels/without/%: FORCE | $(W)/prepared
+	@+kit/kernel.sh without $*
 $(W)/kernels/tree/%: FORCE | $(W)/prepared
 	@+kit/kernel.sh tree $*
 
