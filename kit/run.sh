@@ -7,5 +7,5 @@ flags=${MAKEFLAGS:-}
 ME='make'
 lock
 # The user's -n, -k and variables stay; how many jobs there are is JOBS='s to say.
-export MAKEFLAGS="$flags" FROM_MAKE=1
+export MAKEFLAGS="$flags" FROM_MAKE=1 STARTED
 exec "$@" -j "$JOBS" LOCKED="$LOCKED"

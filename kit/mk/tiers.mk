@@ -34,7 +34,9 @@ LANE := $(foreach kernel,unpatched patched,$(W)/kernels/$(kernel)/Image) $(forea
 	$(foreach name,x86 coccinelle hot-path htmldocs rehearsal lint,$(R)/$(name).tap) $(foreach name,deb-tree mutants-some mutants attribution,$(R)/$(name).json)
 parts_of = $(TEST_PARTS) $(if $(filter all,$(1)),$(MORE_PARTS))
 ifdef PARTS
-$(call one-after-the-other,$(filter-out $(if $(filter all,$(PARTS)),,$(W)/kernels/%/bzImage $(W)/guest/x86/% $(W)/kernels/%/linux $(W)/kernels/san/% $(R)/deb-tree.tap $(R)/mutants.json),$(LANE)))
+# Of the lane only what this run needs: a link of the chain would be built for the next one's sake.
+IN_LANE := $(if $(filter all$(DEFAULT_BASE),$(PARTS)$(BASE)),$(LANE),$(filter %/unpatched/Image %/patched/Image $(W)/guest/arm64/% $(call parts_of,$(PARTS)),$(LANE)))
+$(call one-after-the-other,$(IN_LANE))
 base-parts: $(call parts_of,$(PARTS))
 list-parts:
 	@printf '%s\n' $(call parts_of,$(PARTS))
