@@ -77,26 +77,6 @@ before_boot() { # LABEL
 		explain "$LOGS/external-facing.log" 'bench/external-facing.asl does not compile' "see $LOGS/external-facing.log"
 }
 
-arguments() { # MACHINE LABEL
-	case $ACCEL in
-	kvm) say -accel kvm -cpu host ;;
-	tcg) say -accel tcg -cpu max ;;
-	esac
-	say -M q35,kernel-irqchip=split -smp 1 -m 512 -L $ROMS -bios $BIOS
-	case $1 in
-	vtd) say -device intel-iommu,intremap=on,device-iotlb=on ;;
-	vtd-scalable) say -device intel-iommu,intremap=on,device-iotlb=on,x-scalable-mode=on ;;
-	esac
-	say -readconfig "$TOP/bench/machine.cfg" -readconfig "$TOP/bench/x86.cfg" -acpitable "file=$PORTS.aml" -kernel "$BENCH/$IMAGE-$2" -initrd "$INITRAMFS"
-}
-command_line() { # MACHINE
-	printf 'console=ttyS0 loglevel=5 panic=-1 intel_iommu=on,sm_on'
-	printf ' bench.machine=%s bench.program=vtd bench.port=/dev/ttyS1' "$1"
-	[ -z "${BASE_ARGS:-}" ] || printf ' %s' "$BASE_ARGS"
-	tests=$(cases_of "$1" | sed 's/^/-r,/' | paste -sd ,)
-	[ -z "$tests" ] || printf ' bench.filter=%s' "$tests"
-}
-
 # ---- the verdict
 
 # The bug itself: the tree of what has been probed holds memory that was freed.

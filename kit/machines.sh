@@ -4,7 +4,7 @@
 # comes out of it. The caller has kit/lib.sh, has begun, and sets
 #   WANTED    the cases it wants, none for all
 #   COMPARED  the name of its results
-#   GUEST     x86_64, if it is not about arm64; it then has its own tree_kernel(), before_boot(), arguments(), command_line()
+#   GUEST     x86_64, if it is not about arm64; it then has its own tree_kernel(), before_boot()
 # shellcheck disable=SC2034  # the scripts that source this file use these
 GUEST=${GUEST:-aarch64}
 case $GUEST in
@@ -66,7 +66,8 @@ make_guest() { # CPIO [VARIABLE=...]
 	shift
 	make_headers || return 1
 	make -C "$TOP/bench/guest" CC="${CROSS}gcc" HEADERS="$BENCH/headers/usr/include" KSELFTEST="$TREE/tools/testing/selftests" \
-		GEN_INIT_CPIO="$TREE/usr/gen_init_cpio.c" O="$BENCH/guest" "$@" "$BENCH/guest/$cpio"
+		GEN_INIT_CPIO="$TREE/usr/gen_init_cpio.c" ARCH="$KARCH" O="$BENCH/guest" "$@" "$BENCH/guest/$cpio" &&
+		judge_machines config "$KARCH" >"$BENCH/functions.cfg"
 }
 guest() { # CPIO
 	progress "bench: building the guest" "$LOGS/guest.log" meter_none make_guest "$1" ||
@@ -90,11 +91,6 @@ device_trees() { # LABEL
 }
 before_boot() { device_trees "$1"; } # LABEL
 
-# A machine is named after its hardware, and runs the scenarios; or after another program, and has the hardware "ats", as has one that
-# firmware boots. With kexec comes what the next kernel is to run as.
-hardware_of() { case " $HARDWARE " in *" $1 "*) say "$1" ;; *) say ats ;; esac; }
-program_of() { case " $HARDWARE acpi " in *" $1 "*) say scenarios ;; *) say "${1%%-*}" ;; esac; }
-
 # What starts another kernel has it in its initramfs: the same, with what its initramfs was before that.
 initramfs_of() { case $1 in kexec-*) say "$BENCH/guest/kexec-$2.initramfs" ;; *) say "$INITRAMFS" ;; esac; } # MACHINE LABEL
 pack_kernel() { # LABEL
@@ -103,44 +99,18 @@ pack_kernel() { # LABEL
 		"$BENCH/guest/gen_init_cpio" "$next.list" >"$next.cpio" && gzip -1nf "$next.cpio" && cat "$INITRAMFS" "$next.cpio.gz" >"$next.initramfs"
 }
 
-# The guest's time is counted in its instructions, and skipped while it sleeps: a run takes as long as there is work, and
-# gives the same again.
-# Of a second that Linux polls for a CMD_SYNC in vain, each nanosecond has to be emulated: there an instruction takes eight of them. With
-# sanitizers a detach has too many for the time in which it has to come.
-shift_of() { case $1${SAN:+-san} in timeouts) say 3 ;; *) say 0 ;; esac; } # MACHINE
-# A GICv3 keeps its tables of LPIs over a kexec, and without EFI nobody tells the next kernel not to be where they are. With a GICv2m
-# VFIO wants to be told that a function may send any MSI.
-gic_of() { case $1 in kexec-*) say 2 ;; *) say 3 ;; esac; } # MACHINE
+# What a machine is comes from bench/functions and bench/machines. A walk of any seed is walk-1 with its own parameters.
+judge_machines() { PYTHONPATH=$KIT PYTHONDONTWRITEBYTECODE=1 python3 -m judge.machines "$@"; }
+stanza_of() { case $1 in walk-*) say walk-1 ;; *) say "$1" ;; esac; }
 arguments() { # MACHINE LABEL
-	say -icount "shift=$(shift_of "$1"),sleep=off" -M "virt,iommu=smmuv3,gic-version=$(gic_of "$1")" -m 512 -global arm-smmuv3.fwb=on -trace smmuv3_cmdq_opcode
-	case $1 in
-	pasid) say -cpu cortex-a72 -smp 1 -global arm-smmuv3.ssidsize=4 ;;
-	timeouts) say -cpu cortex-a72 -smp 2 -global arm-smmuv3.x-ats-inv-timeout=5 ;;
-	figures) say -cpu cortex-a72,cntfrq=1000000000 -smp 1 ;; # a tick for each instruction
-	*) say -cpu cortex-a72 -smp 1 ;;
-	esac
-	say -readconfig "$TOP/bench/machine.cfg" -kernel "$BENCH/Image-$2" -initrd "$(initramfs_of "$1" "$2")"
-	[ "$1" != pasid ] || { for id in pf3 pf4 pf5 hot plain deaf quirked; do say -set "device.$id.pasid-width=4"; done; say -set device.pf4.cxl-cache=on; }
-	[ "$1" = smmu-without-ats ] || say -global arm-smmuv3.ats=on
-	case $1 in
-	*-without-ats) say -dtb "$BENCH/$1.dtb" ;;
-	acpi) say -bios "$FIRMWARE" ;;
-	esac
+	judge_machines arguments "$(stanza_of "$1")" kernel="$BENCH/$IMAGE-$2" initrd="$(initramfs_of "$1" "$2")" config="$BENCH/functions.cfg" \
+		dtb="$BENCH/$1.dtb" acpi_table="${PORTS:-}.aml" accel="${ACCEL:-tcg}" ${SAN:+sanitizers=yes}
 }
 # What a program of its own takes besides: see who sources this.
 parameters() { :; } # MACHINE
-# QEMU's ports have no Power Management Capability, so no PME: if they are suspended, as from Linux 7.3 on, they miss what is plugged.
 command_line() { # MACHINE
-	printf 'console=ttyAMA0 kunit.enable=0 panic=-1 pcie_port_pm=off bench.machine=%s bench.program=%s' "$(hardware_of "$1")" "$(program_of "$1")"
-	case $1 in
-	noats) printf ' pci=noats' ;;
-	kexec-*) printf ' bench.next=%s vfio_iommu_type1.allow_unsafe_interrupts=1' "${1#kexec-}" ;;
-	esac
-	[ -z "${BASE_ARGS:-}" ] || printf ' %s' "$BASE_ARGS"
-	own=$(parameters "$1")
-	[ -z "$own" ] || printf ' %s' "$own"
-	tests=$(cases_of "$1" | sed 's/^/-r,/' | paste -sd ,)
-	[ -z "$tests" ] || printf ' bench.filter=%s' "$tests"
+	judge_machines command_line "$(stanza_of "$1")" base_args="${BASE_ARGS:-}" parameters="$(parameters "$1")" \
+		filters="$(cases_of "$1" | paste -sd ' ')"
 }
 
 # Of the cases named on the command line those of one machine: none named is all.

@@ -30,8 +30,6 @@ begin
 # shellcheck disable=SC2034  # for lib.sh
 MACHINES=${BASE_SUITES:-iommufd iommufd_fail_nth tools} RUNS=$WORK/selftest INITRAMFS=$BENCH/guest/selftest.cpio.gz WANTED=$*
 SELFTESTS=$BENCH/selftests LIBCAP=$BUILD_DIR/libcap
-# Of the iommufd selftests the largest buffer, twice, in pages of 2 MiB.
-parameters() { [ "$1" != iommufd ] || say hugepages=72; } # MACHINE
 
 # The headers are no prerequisites of kselftest's Makefile, so all that will run is built anew, but in a borrowed tree.
 needed() { # PROGRAM
