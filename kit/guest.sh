@@ -40,7 +40,7 @@ build_guest() {
 	case $NAME in programs | selftest) build_programs || return 1 ;; esac
 	[ "$NAME" != programs ] || return 0
 	[ "$NAME" = selftest ] || SELFTESTS=''
-	make -C "$TOP/bench/guest" CC="${CROSS}gcc" HEADERS="$HEADERS/usr/include" KSELFTEST="$TREE/tools/testing/selftests" FUNCTIONS="$BUILD_DIR/bench/functions-$KARCH.h" \
+	make -C "$TOP/bench/guest" CC="${CROSS}gcc" HEADERS="$HEADERS/usr/include" KSELFTEST="$TREE/tools/testing/selftests" ARCH="$KARCH" \
 		GEN_INIT_CPIO="$TREE/usr/gen_init_cpio.c" O="$GUEST" SELFTESTS="$SELFTESTS" "$GUEST/$NAME.cpio.gz"
 }
 build() { progress "$ME: $BASE: building $NAME" "$LOG" meter_none build_guest || failed "$BASE: $NAME cannot be built"; }
