@@ -73,7 +73,7 @@ def device_tree(machine, out, arguments):
     for option in ('-readconfig', '-initrd', '-kernel'):
         if option in dump:
             del dump[dump.index(option):dump.index(option) + 2]
-    subprocess.run([*dump, '-display', 'none', '-nodefaults', '-serial', 'null'], check=True, capture_output=True)
+    subprocess.run([*dump, '-display', 'none', '-nodefaults', '-serial', 'null', '-serial', 'null'], check=True, capture_output=True)
     nodes = subprocess.run(['fdtget', '-l', path, '/'], check=True, capture_output=True, text=True).stdout.split()
     subprocess.run(machine.edit_device_tree(path, '/' + next(node for node in nodes if node.startswith('pcie@'))), check=True)
     return path
