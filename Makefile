@@ -21,7 +21,7 @@ deps: ## install the distribution packages that are missing (the only step that 
 fetch: ## find, verify and unpack the kernel source, once
 	kit/fetch.sh
 prepare: ## lay the series over it, in git: build/BASE/linux
-	kit/prepare.sh
+	./judge prepare
 refresh: ## make what is committed in build/BASE/linux the series again
 	kit/refresh.sh
 kunit: ## the PCI ATS suite, under UML
