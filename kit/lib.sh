@@ -1,12 +1,12 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
-# Shared by series/*.sh and bench/: where things are, how to say what is wrong, and the progress runner.
+# Shared by the scripts of kit/: where things are, how to say what is wrong, and the progress runner.
 #
 # Exit codes of every script: 0 all is well, 1 a test failed, 2 bad use or a missing thing (one line on
 # stderr says what, and how to mend it), 3 the machine under test was lost.
 
 TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-SERIES=$TOP/series KIT=$TOP/kit
+KIT=$TOP/kit
 BUILD_DIR=${BUILD_DIR:-$TOP/build}
 case $BUILD_DIR in /*) ;; *) BUILD_DIR=$PWD/$BUILD_DIR ;; esac
 JOBS=${JOBS:-$(nproc)}
@@ -36,13 +36,13 @@ export PROJECT
 # shellcheck disable=SC2034  # here and below: the scripts that source this file use these
 case $PROJECT in
 linux)
-	BASE=${BASE:-$DEFAULT_BASE} QUEUES=$SERIES ADDED=$TOP ADDED_IN='drivers include tools scripts Documentation'
+	BASE=${BASE:-$DEFAULT_BASE} ROOT=$TOP
 	WORK=$BUILD_DIR/$BASE TREE=$BUILD_DIR/$BASE/linux
 	TITLE=Linux NOUN='the kernel' KIND_OF=kernel VAR=LINUX BASE_VAR=BASE MARK=Makefile
 	FROM_TARBALL=${LINUX_TARBALL:-} FROM_TREE=${LINUX_TREE:-}
 	;;
 qemu)
-	BASE=${QEMU_BASE:-10.2} QUEUES=$TOP/bench/qemu ADDED=$TOP/bench/qemu ADDED_IN='hw include tests docs'
+	BASE=${QEMU_BASE:-10.2} ROOT=$TOP/bench/qemu
 	WORK=$BUILD_DIR/qemu-$BASE TREE=$BUILD_DIR/qemu-$BASE/qemu
 	TITLE=QEMU NOUN=QEMU KIND_OF=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION
 	FROM_TARBALL=${QEMU_TARBALL:-} FROM_TREE=${QEMU_TREE:-}
@@ -53,9 +53,9 @@ qemu)
 	;;
 *) die "no such project: PROJECT=$PROJECT (known: linux qemu)" ;;
 esac
-QUEUE=$QUEUES/$BASE
+PIN=$ROOT/bases/$BASE
 # shellcheck disable=SC2034
-QUEUE_NAME=${QUEUE#"$TOP"/}
+SERIES=$ROOT/series EXPECTED=$ROOT/series/expected/$BASE
 # shellcheck disable=SC2034
 RESULTS=$BUILD_DIR/results/${WORK##*/} LOGS=$WORK/log DOWNLOADS=$BUILD_DIR/download DOWNLOAD_CACHE=${DOWNLOAD_CACHE:-}
 ticker_pid='' to_remove=''
@@ -92,9 +92,9 @@ need() {
 }
 
 load_pin() {
-	[ -f "$QUEUE/base" ] || die "no such base: $BASE_VAR=$BASE (known: $(cd "$QUEUES" && echo */base | sed 's,/base,,g'))"
-	# shellcheck source=series/7.2/base
-	. "$QUEUE/base"
+	[ -f "$PIN" ] || die "no such base: $BASE_VAR=$BASE (known: $(cd "$ROOT/bases" && echo *))"
+	# shellcheck source=bases/7.2
+	. "$PIN"
 	# A run over all bases has no time for the objects that a machine with firmware takes.
 	# shellcheck disable=SC2034
 	[ "${AMONG_ALL:-0}" != 1 ] || BASE_FIRMWARE=''
@@ -102,7 +102,7 @@ load_pin() {
 
 # For a script that goes through every base, the default one first. A base of which only the source is missing says so in one
 # line; to the default one that must not happen.
-bases() { say "$DEFAULT_BASE"; (cd "$SERIES" && echo */base) | tr ' ' '\n' | sed 's,/base,,' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
+bases() { say "$DEFAULT_BASE"; ls "$TOP/bases" | grep -vxF "$DEFAULT_BASE" | sort -rV; }
 source_of() { # BASE
 	[ "$1" != "$DEFAULT_BASE" ] || return 0
 	make_dir "$LOGS"
@@ -245,20 +245,8 @@ lock_tree() {
 	recover
 }
 
-# The queue: what its series file names, and a sum of the patches and new files themselves.
-entries() { [ ! -f "$QUEUE/series" ] || grep -v -e '^#' -e '^[[:space:]]*$' "$QUEUE/series" || :; }
-patches() { entries | awk '!/^[[:space:]]/ { print $1 }'; }
-test_patches() { entries | awk '!/^[[:space:]]/ && $2 == "test" { print $1 }'; }
-new_files() { awk '/^[[:space:]]+\+ / { print $2 }'; }
-queue_sum() {
-	{
-		cat_patches
-		(cd "$ADDED" && entries | new_files | xargs -r ls -l | cut -c 1-10)
-		(cd "$ADDED" && entries | new_files | xargs -r cat)
-	} 2>/dev/null | sha256sum
-}
-cat_patches() { for patch in $(patches); do cat "$QUEUE/$patch"; done; }
-patches_sum() { cat_patches 2>/dev/null | sha256sum; }
+# What ./judge queue says of the base, one a line: its patches, as "topic/NNNN-subject.patch window test".
+patches() { "$TOP/judge" queue; }
 
 # A run that changes the tree for a while (a mutant, the unpatched code) leaves a note of how to undo it. A
 # killed run is undone by whoever comes next.
