@@ -390,12 +390,21 @@ class Queue:
             self.record.write_text(json.dumps({'stamp': stamp, 'sums': sums}))
             print(f'prepare: {len(self.entries)} patches on {self.git("log", "-1", "--format=%s", "base").strip()} in {self.tree}, '
                   f'{time.time() - started:.0f} s')
+        if self.project == 'linux':
+            self.tell_make()
         if without:
             subjects = self.subjects()
             for subject in set(without) - set(subjects.values()):
                 raise Bad(f'"{subject}" is no patch of {self.base}')
             self.git('branch', '-q', '-f', 'without', self.lay([entry for entry in self.entries if subjects[entry.slug] not in without],
                                                                'the code without what was left out'))
+
+    def tell_make(self):
+        """Write the trees into files that get a new time only where the code has become another: what was built of it stays built."""
+        for name, ref in (('patched', 'refs/prepared/series'), ('unpatched', 'unpatched')):
+            path, tree = self.work / f'{name}.tree', self.git('rev-parse', f'{ref}^{{tree}}')
+            if not path.exists() or read(path) != tree:
+                path.write_text(tree, encoding='utf-8')
 
 
 class Mail:
