@@ -59,7 +59,7 @@ class Field:
         """Run a program of the front door into the log; return its exit code."""
         with open(self.log, 'ab') as log:
             return subprocess.run([str(word) for word in command], stdout=log, stderr=log, cwd=TOP, stdin=subprocess.DEVNULL,
-                                  env=os.environ | environment, check=False).returncode
+                                  env=os.environ | environment, close_fds=False, check=False).returncode
 
     def make(self, target):
         """Build a file of the base; return whether that went well."""
