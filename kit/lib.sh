@@ -1,12 +1,12 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
-# Shared by series/*.sh and bench/: where things are, how to say what is wrong, and the progress runner.
+# Shared by the scripts of kit/: where things are, how to say what is wrong, and the progress runner.
 #
 # Exit codes of every script: 0 all is well, 1 a test failed, 2 bad use or a missing thing (one line on
 # stderr says what, and how to mend it), 3 the machine under test was lost.
 
 TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
-SERIES=$TOP/series KIT=$TOP/kit
+KIT=$TOP/kit
 BUILD_DIR=${BUILD_DIR:-$TOP/build}
 case $BUILD_DIR in /*) ;; *) BUILD_DIR=$PWD/$BUILD_DIR ;; esac
 JOBS=${JOBS:-$(nproc)}
@@ -36,26 +36,26 @@ export PROJECT
 # shellcheck disable=SC2034  # here and below: the scripts that source this file use these
 case $PROJECT in
 linux)
-	BASE=${BASE:-$DEFAULT_BASE} QUEUES=$SERIES ADDED=$TOP ADDED_IN='drivers include tools scripts Documentation'
+	BASE=${BASE:-$DEFAULT_BASE} ROOT=$TOP
 	WORK=$BUILD_DIR/$BASE TREE=$BUILD_DIR/$BASE/linux
 	TITLE=Linux NOUN='the kernel' KIND_OF=kernel VAR=LINUX BASE_VAR=BASE MARK=Makefile
 	FROM_TARBALL=${LINUX_TARBALL:-} FROM_TREE=${LINUX_TREE:-}
 	;;
 qemu)
-	BASE=${QEMU_BASE:-10.2} QUEUES=$TOP/bench/qemu ADDED=$TOP/bench/qemu ADDED_IN='hw include tests docs'
+	BASE=${QEMU_BASE:-10.2} ROOT=$TOP/bench/qemu
 	WORK=$BUILD_DIR/qemu-$BASE TREE=$BUILD_DIR/qemu-$BASE/qemu
 	TITLE=QEMU NOUN=QEMU KIND_OF=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION
 	FROM_TARBALL=${QEMU_TARBALL:-} FROM_TREE=${QEMU_TREE:-}
 	case $ME in
-	fetch | prepare | refresh | mutants | meson | qemu | qtest) ;;
+	fetch | meson | qemu) ;;
 	*) die "PROJECT=qemu is for fetch, prepare, refresh and mutants" ;;
 	esac
 	;;
 *) die "no such project: PROJECT=$PROJECT (known: linux qemu)" ;;
 esac
-QUEUE=$QUEUES/$BASE
+PIN=$ROOT/bases/$BASE
 # shellcheck disable=SC2034
-QUEUE_NAME=${QUEUE#"$TOP"/}
+SERIES=$ROOT/series
 # shellcheck disable=SC2034
 RESULTS=$BUILD_DIR/results/${WORK##*/} LOGS=$WORK/log DOWNLOADS=$BUILD_DIR/download DOWNLOAD_CACHE=${DOWNLOAD_CACHE:-}
 ticker_pid='' to_remove=''
@@ -92,17 +92,14 @@ need() {
 }
 
 load_pin() {
-	[ -f "$QUEUE/base" ] || die "no such base: $BASE_VAR=$BASE (known: $(cd "$QUEUES" && echo */base | sed 's,/base,,g'))"
-	# shellcheck source=series/7.2/base
-	. "$QUEUE/base"
-	# A run over all bases has no time for the objects that a machine with firmware takes.
-	# shellcheck disable=SC2034
-	[ "${AMONG_ALL:-0}" != 1 ] || BASE_FIRMWARE=''
+	[ -f "$PIN" ] || die "no such base: $BASE_VAR=$BASE (known: $(cd "$ROOT/bases" && echo *))"
+	# shellcheck source=bases/7.2
+	. "$PIN"
 }
 
 # For a script that goes through every base, the default one first. A base of which only the source is missing says so in one
 # line; to the default one that must not happen.
-bases() { say "$DEFAULT_BASE"; (cd "$SERIES" && echo */base) | tr ' ' '\n' | sed 's,/base,,' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
+bases() { say "$DEFAULT_BASE"; (cd "$TOP/bases" && echo *) | tr ' ' '\n' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
 source_of() { # BASE
 	[ "$1" != "$DEFAULT_BASE" ] || return 0
 	make_dir "$LOGS"
@@ -141,6 +138,7 @@ failed() {
 	! disk_full "$LOG" || die "no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
 	first=$(grep -m 1 -E '(^| )error: |undefined reference|^Missing: |^ERROR|Error [0-9]|\*\*\* ' "$LOG" || tail -n 1 "$LOG")
 	printf '%s: %s: %s (log %s)\n' "$ME" "$1" "$first" "$LOG" >&2
+	[ -z "${TAP:-}" ] || { tap 'not ok' "$1: $first" && tap_end; } || :
 	exit 1
 }
 
@@ -211,17 +209,25 @@ meter_none() { :; }
 meter_download() { printf '%s MB, ' "$(du -sm "$BUILD_DIR/apt" "$DOWNLOADS" 2>/dev/null | awk '{ s += $1 } END { print s }')"; }
 meter_tree() { printf '%s of about %s MB, ' "$(du -sm "$TREE.tmp" 2>/dev/null | cut -f 1)" "${BASE_TREE_MB:-?}"; }
 
-# Results of a run that is not KUnit's, as TAP: on the screen and in a file.
-tap_begin() { make_dir "$RESULTS" && TAP=$RESULTS/$1.tap && : >"$TAP"; }
-tap() { # ok|'not ok' DESCRIPTION
-	line="$1 $(($(wc -l <"$TAP") + 1)) - $2"
-	say "$line" | tee -a "$TAP"
+# Results of a check, as TAP: under its name when it is whole. With QUIET=1 only there, else on the screen too.
+tap_begin() { # NAME
+	make_dir "$RESULTS"
+	TAP=$RESULTS/$1${LABEL:+-$LABEL}.tap
+	rm -f "$TAP"
+	: >"$TAP.tmp"
 }
-tap_count() { grep -c "^$1 [0-9]" "$TAP" || :; }
-tap_end() { # PASSED FAILED: the words of the summary. Nothing run is no success.
+tap() { # ok|'not ok' DESCRIPTION
+	line="$1 $(($(wc -l <"$TAP.tmp") + 1)) - $2"
+	say "$line" >>"$TAP.tmp"
+	[ "${QUIET:-0}" = 1 ] || say "$line"
+}
+tap_count() { grep -c "^$1 [0-9]" "$TAP.tmp" || :; }
+# Nothing run is no success.
+tap_end() {
 	good=$(tap_count ok) bad=$(tap_count 'not ok')
-	say "1..$((good + bad))" >>"$TAP"
-	say "$ME: $good $1, $bad $2, $(elapsed); results in $TAP"
+	say "1..$((good + bad))" >>"$TAP.tmp"
+	mv "$TAP.tmp" "$TAP"
+	say "$ME: $good passed, $bad failed, $(elapsed); results in $TAP"
 	[ "$bad" = 0 ] && [ "$good" != 0 ]
 }
 
@@ -244,20 +250,8 @@ lock_tree() {
 	recover
 }
 
-# The queue: what its series file names, and a sum of the patches and new files themselves.
-entries() { [ ! -f "$QUEUE/series" ] || grep -v -e '^#' -e '^[[:space:]]*$' "$QUEUE/series" || :; }
-patches() { entries | awk '!/^[[:space:]]/ { print $1 }'; }
-test_patches() { entries | awk '!/^[[:space:]]/ && $2 == "test" { print $1 }'; }
-new_files() { awk '/^[[:space:]]+\+ / { print $2 }'; }
-queue_sum() {
-	{
-		cat_patches
-		(cd "$ADDED" && entries | new_files | xargs -r ls -l | cut -c 1-10)
-		(cd "$ADDED" && entries | new_files | xargs -r cat)
-	} 2>/dev/null | sha256sum
-}
-cat_patches() { for patch in $(patches); do cat "$QUEUE/$patch"; done; }
-patches_sum() { cat_patches 2>/dev/null | sha256sum; }
+# What ./judge queue says of the base, one a line: its patches, as "topic/NNNN-subject.patch window test".
+patches() { "$TOP/judge" queue; }
 
 # A run that changes the tree for a while (a mutant, the unpatched code) leaves a note of how to undo it. A
 # killed run is undone by whoever comes next.
