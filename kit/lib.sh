@@ -136,7 +136,7 @@ kernel_make() {
 # failed WHAT: a build that fails is a failed test, told in one line.
 failed() {
 	! disk_full "$LOG" || die "no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
-	first=$(grep -m 1 -E '(^| )error: |undefined reference|^Missing: |^ERROR|Error [0-9]|\*\*\* ' "$LOG" || tail -n 1 "$LOG")
+	first=$(grep -m 1 -E '(^| )(error|ERROR): |undefined reference|^Missing: |^ERROR|Error [0-9]|\*\*\* ' "$LOG" || grep -m 1 '^FAILED: ' "$LOG" || tail -n 1 "$LOG")
 	printf '%s: %s: %s (log %s)\n' "$ME" "$1" "$first" "$LOG" >&2
 	[ -z "${TAP:-}" ] || { tap 'not ok' "$1: $first" && tap_end; } || :
 	exit 1
@@ -208,6 +208,13 @@ ticker() {
 meter_none() { :; }
 meter_download() { printf '%s MB, ' "$(du -sm "$BUILD_DIR/apt" "$DOWNLOADS" 2>/dev/null | awk '{ s += $1 } END { print s }')"; }
 meter_tree() { printf '%s of about %s MB, ' "$(du -sm "$TREE.tmp" 2>/dev/null | cut -f 1)" "${BASE_TREE_MB:-?}"; }
+
+# Only of a first build is it known, in OBJECTS, how many there will be.
+meter_objects() {
+	printf '%s' "$(number "$(grep -cE '^  (HOST)?(CC|AS|LD|AR) ' "$LOG")")"
+	[ -z "${OBJECTS:-}" ] || [ -f "$O/vmlinux" ] || printf ' of about %s' "$OBJECTS"
+	printf ' objects, '
+}
 
 # Results of a check, as TAP: under its name when it is whole. With QUIET=1 only there, else on the screen too.
 tap_begin() { # NAME

@@ -20,7 +20,7 @@ has = $(if $(filter $(1),$(JUDGED_BY)),$(2))
 ALL_PARTS := $(call has,kunit,$(R)/kunit.json) $(call has,covers,$(R)/rehearsal.tap) $(call has,selftests,$(R)/selftests.json)
 ifeq ($(BASE),$(DEFAULT_BASE))
 TEST_PARTS := $(ALL_PARTS) $(R)/bench.json $(R)/coccinelle.tap $(R)/x86.tap $(R)/hot-path.tap $(R)/htmldocs.tap $(R)/lint.tap $(R)/mutants-some.json
-MORE_PARTS := $(R)/patched-um.json $(R)/walk.json $(R)/san.json $(R)/x86.json $(R)/off.tap $(R)/mutants.json $(R)/deb-tree.tap
+MORE_PARTS := $(R)/patched-um.json $(R)/walk.json $(R)/san.json $(R)/x86.json $(R)/off.tap $(R)/mutants.json $(R)/deb-tree.json
 else
 TEST_PARTS := $(ALL_PARTS) $(R)/bench-ats.json
 MORE_PARTS := $(R)/bench.json $(call has,coccinelle,$(R)/coccinelle.tap) $(R)/lint.tap $(R)/mutants.json
@@ -31,10 +31,10 @@ $(R)/patched-um.json: $(R)/patched/um.json
 # All that uses the tree, in turn.
 LANE := $(foreach kernel,unpatched patched,$(W)/kernels/$(kernel)/Image) $(foreach name,initramfs selftest,$(W)/guest/arm64/$(name).cpio.gz) \
 	$(foreach kernel,unpatched patched,$(W)/kernels/$(kernel)/bzImage) $(W)/guest/x86/vtd.cpio.gz $(W)/kernels/patched/linux $(W)/kernels/san/Image \
-	$(foreach name,x86 coccinelle hot-path htmldocs rehearsal lint deb-tree,$(R)/$(name).tap) $(foreach name,mutants-some mutants,$(R)/$(name).json)
+	$(foreach name,x86 coccinelle hot-path htmldocs rehearsal lint,$(R)/$(name).tap) $(W)/kernels/deb/Image $(foreach name,mutants-some mutants,$(R)/$(name).json)
 parts_of = $(TEST_PARTS) $(if $(filter all,$(1)),$(MORE_PARTS))
 ifdef PARTS
-$(call one-after-the-other,$(filter-out $(if $(filter all,$(PARTS)),,$(W)/kernels/%/bzImage $(W)/guest/x86/% $(W)/kernels/%/linux $(W)/kernels/san/% $(R)/deb-tree.tap $(R)/mutants.json),$(LANE)))
+$(call one-after-the-other,$(filter-out $(if $(filter all,$(PARTS)),,$(W)/kernels/%/bzImage $(W)/guest/x86/% $(W)/kernels/%/linux $(W)/kernels/san/% $(W)/kernels/deb/Image $(R)/mutants.json),$(LANE)))
 base-parts: $(call parts_of,$(PARTS))
 list-parts:
 	@printf '%s\n' $(call parts_of,$(PARTS))
@@ -43,11 +43,11 @@ endif
 # What belongs to no base, and the bases beside each other. QEMU is built first, because all of them boot it.
 $(BUILD_DIR)/results/front-door.tap: $(wildcard kit/*.sh kit/tests/*.bats kit/tests/*.bash kit/judge/*.py Makefile kit/mk/*.mk) $(AGAIN)
 	@mkdir -p $(@D)
-	@$(call check,front-door,env -u LOCKED -u FROM_MAKE -u MAKEFLAGS bats --tap --jobs 2 kit/tests >$@ 2>&1)
+	@$(call check,env -u LOCKED -u FROM_MAKE -u MAKEFLAGS bats --tap --jobs 2 kit/tests >$@ 2>&1)
 $(BUILD_DIR)/results/unit.tap: $(wildcard kit/judge/*.py kit/tests/*.py holes/* bench/functions bench/machines) $(AGAIN)
 	@mkdir -p $(@D)
-	@$(call check,unit,env -u LOCKED -u FROM_MAKE -u MAKEFLAGS $(JUDGE) unittest >$@)
-SHARED_PARTS := $(BUILD_DIR)/results/unit.tap $(BUILD_DIR)/results/front-door.tap $(QR)/qtest.tap
+	@$(call check,env -u LOCKED -u FROM_MAKE -u MAKEFLAGS $(JUDGE) unittest >$@)
+SHARED_PARTS := $(BUILD_DIR)/results/unit.tap $(BUILD_DIR)/results/front-door.tap $(QR)/qtest.json
 bases_in_order := $(DEFAULT_BASE) $(filter-out $(DEFAULT_BASE),$(BASES))
 $(addprefix base-,$(BASES)): base-%: $(QEMU) $(if $(filter all,$(PARTS)),$(QEMU_X86))
 	@+$(MAKE) -k BASE=$* QEMU_READY=1 base-parts
