@@ -16,11 +16,13 @@ folders() {
 	for pin in "$SERIES"/*/base; do basename "$(dirname "$pin")"; done
 	for pin in "$TOP"/bench/qemu/*/base; do say "qemu-$(basename "$(dirname "$pin")")"; done
 }
+# All but the source, and what says from where it came.
 remove_objects() {
-	for base in $(folders); do
-		for kind in um um-w1 arm64 arm64-w1 arm64-san x86 lint hot-path bisect deb-arm64 deb-x86 bench bench-x86 walk selftest coccinelle htmldocs build base/build; do rm -rf "${BUILD_DIR:?}/$base/$kind"; done
+	for folder in $(folders); do
+		find "${BUILD_DIR:?}/$folder" -mindepth 1 -maxdepth 1 ! -name linux ! -name qemu ! -name source ! -name prepared ! -name '*.tree' \
+			-exec rm -rf {} + 2>/dev/null || :
 	done
-	rm -rf "${BUILD_DIR:?}/results"
+	rm -rf "${BUILD_DIR:?}/results" "$BUILD_DIR/bench"
 }
 
 case ${1:-} in

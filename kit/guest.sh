@@ -11,7 +11,9 @@ case $NAME in
 vtd) KARCH=x86 ;;
 *) KARCH=arm64 ;;
 esac
-GUEST=$WORK/guest/$KARCH SELFTESTS=$WORK/guest/selftests LIBCAP=$BUILD_DIR/libcap LOG=$LOGS/guest-$NAME.log
+# What a tree that is being edited has goes into folders of its own.
+[ "$LABEL" = tree ] && SUFFIX=-tree || SUFFIX=''
+GUEST=$WORK/guest/$KARCH$SUFFIX SELFTESTS=$WORK/guest/selftests$SUFFIX OUT=$WORK/guest/$KARCH/$NAME$SUFFIX.cpio.gz LIBCAP=$BUILD_DIR/libcap LOG=$LOGS/guest-$NAME.log
 set_cross "$KARCH"
 need "${CROSS}gcc" gcc python3
 HEADERS=$GUEST/headers
@@ -38,10 +40,14 @@ build_guest() {
 	case $NAME in programs | selftest) build_programs || return 1 ;; esac
 	[ "$NAME" != programs ] || return 0
 	[ "$NAME" = selftest ] || SELFTESTS=''
-	make -C "$TOP/bench/guest" CC="${CROSS}gcc" HEADERS="$HEADERS/usr/include" KSELFTEST="$TREE/tools/testing/selftests" FUNCTIONS="$BUILD_DIR/bench" \
+	make -C "$TOP/bench/guest" CC="${CROSS}gcc" HEADERS="$HEADERS/usr/include" KSELFTEST="$TREE/tools/testing/selftests" ARCH="$KARCH" \
 		GEN_INIT_CPIO="$TREE/usr/gen_init_cpio.c" O="$GUEST" SELFTESTS="$SELFTESTS" "$GUEST/$NAME.cpio.gz"
 }
 build() { progress "$ME: $BASE: building $NAME" "$LOG" meter_none build_guest || failed "$BASE: $NAME cannot be built"; }
 case $NAME in programs | selftest) "$KIT/libcap.sh" ;; esac
 on_branch "$LABEL" build
-[ "$NAME" = programs ] || touch "$GUEST/$NAME.cpio.gz"
+[ "$NAME" != programs ] || exit 0
+make_dir "${OUT%/*}"
+# What is the same keeps its time, so that what was made from it stays.
+[ -z "$SUFFIX" ] || cmp -s "$GUEST/$NAME.cpio.gz" "$OUT" || cp "$GUEST/$NAME.cpio.gz" "$OUT"
+[ -n "$SUFFIX" ] || touch "$OUT"

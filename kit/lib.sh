@@ -134,6 +134,7 @@ kernel_make() {
 	make -C "$TREE" ARCH="$karch" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$objects" LOCALVERSION='' $PARALLEL "$@"
 }
 # failed WHAT: a build that fails is a failed test, told in one line.
+# shellcheck disable=SC2153  # LOG is the script's
 failed() {
 	! disk_full "$LOG" || die "no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
 	first=$(grep -m 1 -E '(^| )(error|ERROR): |undefined reference|^Missing: |^ERROR|Error [0-9]|\*\*\* ' "$LOG" || grep -m 1 '^FAILED: ' "$LOG" || tail -n 1 "$LOG")

@@ -4,8 +4,8 @@
 set -eu
 flags=${MAKEFLAGS:-}
 . "$(dirname -- "$0")/lib.sh"
-ME=make
+ME='make'
 lock
 # The user's -n, -k and variables stay; how many jobs there are is JOBS='s to say.
-export MAKEFLAGS="$flags" FROM_MAKE=1
+export MAKEFLAGS="$flags" FROM_MAKE=1 STARTED
 exec "$@" -j "$JOBS" LOCKED="$LOCKED"

@@ -12,7 +12,7 @@ import time
 
 from . import guest, holes, machines, queue, results, tables, verdict
 from .errors import Bad, GOOD, FAILED, LOST
-from .paths import Base, TOP, build_dir
+from .paths import DEFAULT_BASE, TOP, Base, build_dir
 
 HOLES = TOP / 'holes'
 WITHIN = 50     # steps after which each random walk has broken the invariant of an unpatched kernel
@@ -120,7 +120,8 @@ def command_of(base, machine, label, out, filters=(), parameters=()):
     kernels = base.work / 'kernels' / label
     image = kernels / ('bzImage' if machine.arch == 'x86' else 'Image')
     generated = build_dir() / 'bench' / f'functions-{machine.arch}.cfg'
-    initramfs = base.work / 'guest' / machine.arch / f'{machine.initramfs}.cpio.gz' if machine.initramfs else None
+    suffix = '-tree' if label == 'tree' and machine.initramfs == 'selftest' else ''
+    initramfs = base.work / 'guest' / machine.arch / f'{machine.initramfs}{suffix}.cpio.gz' if machine.initramfs else None
     if machine.carries:
         initramfs = pack_kernel(out, image, initramfs)
     options = {'sanitizers': label == 'san', 'accel': accelerator(image) if machine.arch == 'x86' else 'tcg'}
@@ -224,9 +225,9 @@ def read_runs(base, label, names):
     return [results.load(result_path(base, label, name)) for name in names]
 
 
-def all_holes():
-    """Return the holes, in the order of the queue's patches."""
-    return holes.load(HOLES, list(queue.Queue('linux').subjects().values()))
+def order_of_patches(base):
+    """Return the subjects of the queue, which order the rows of tables: that of the default base first."""
+    return list(dict.fromkeys(subject for name in (DEFAULT_BASE, base.name) for subject in queue.Queue('linux', name).subjects().values()))
 
 
 def walk_steps(names):
@@ -248,6 +249,9 @@ def compared_rows(kind, base, every, unpatched, patched):
         rows += verdict.lost_machines(unpatched + patched)
     if kind == 'kunit':
         rows += verdict.kunit(patched)
+    if kind != 'walk':
+        rows += [verdict.claim(problem, False) for problem in holes.check_globs(every, base.version, names)]
+        rows += verdict.attribution(every, base.version, unpatched, patched)
     if kind == 'walk':
         rows += verdict.walks(unpatched, patched, WITHIN, walk_steps([run.machine for run in patched]))
     return rows
@@ -256,7 +260,7 @@ def compared_rows(kind, base, every, unpatched, patched):
 def table(kind, base, every, unpatched, patched):
     """Return the lines that a person reads."""
     names = {case.name for run in unpatched + patched for case in run.cases}
-    rows = holes.rows(every, base.version, names)
+    rows = holes.rows(every, base.version, names, order_of_patches(base))
     if kind in ('bench', 'x86'):
         qemu = subprocess.run([qemu_of(machines.machine_called(unpatched[0].machine)), '--version'], capture_output=True, text=True, check=False)
         lines = ['', f'Linux {base.release}{", x86" if kind == "x86" else ""}; {qemu.stdout.splitlines()[0]}, with ats-testdev',
@@ -280,7 +284,7 @@ def forget(base, rows, runs):
 
 def compare(kind, target, *names):
     """compare SET FILE MACHINE...: hold the results of both kernels against the holes, into FILE."""
-    base, every = Base(), all_holes()
+    base, every = Base(), holes.load(HOLES)
     unpatched, patched = (read_runs(base, label, names) for label in LABELS)
     rows = compared_rows(kind, base, every, unpatched, patched)
     lines = table(kind, base, every, unpatched, patched)
@@ -349,3 +353,12 @@ def steps(target):
             print('\n'.join([*(f'#@ step {fact["text"]}' for fact in case.of('step')), *(f'# {line}' for line in case.said)]))
         print(f'judge: walk: {case.status}, {len(case.of("step"))} steps')
     return code_of(found)
+
+
+def findings_of_holes():
+    """findings: print what the semantic patch has to find in the unpatched code of BASE=; "patch" behind what its patch mode mends."""
+    base, every = Base(), holes.load(HOLES)
+    for hole in holes.here(every, base.version):
+        for finding in hole.globs(base.version, 'findings'):
+            print(finding + (' patch' if finding in hole.globs(base.version, 'mended') else ''))
+    return GOOD

@@ -5,7 +5,7 @@ import pathlib
 import re
 import shlex
 
-from . import versions
+from .versions import version
 from .errors import Bad
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ class Base:
     @property
     def version(self):
         """Return it as holes and windows compare it."""
-        return versions.parse(self.release)
+        return version(self.release)
 
     @property
     def judged_by(self):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Counts verdicts: the end of make test and make test-all."""
 import collections
+import os
 import pathlib
 import sys
+import time
 import unittest as framework
 
 from . import ktap, queue, results
@@ -34,6 +36,14 @@ def rows_of(path):
     return rows
 
 
+def age(path):
+    """Say of a verdict that this run found up to date when it was made."""
+    made = path.stat().st_mtime if path.exists() else 0
+    if not made or made >= float(os.environ.get('STARTED') or 0):
+        return ''
+    return time.strftime(' (as of %Y-%m-%d %H:%M UTC: nothing that it was made from has changed)', time.gmtime(made))
+
+
 def main(*targets):
     """tally FILE...: name what failed and why something was skipped, count all, and end with the one line."""
     count, skips = collections.Counter(), collections.Counter()
@@ -41,7 +51,7 @@ def main(*targets):
         rows = rows_of(target)
         count.update(row.status for row in rows)
         print(f'{title_of(target)}: {sum(row.status == "pass" for row in rows)} passed, '
-              f'{sum(row.status in ("fail", "lost") for row in rows)} failed, {sum(row.status == "skip" for row in rows)} skipped')
+              f'{sum(row.status in ("fail", "lost") for row in rows)} failed, {sum(row.status == "skip" for row in rows)} skipped{age(target)}')
         for row in rows:
             if row.status in ('fail', 'lost'):
                 print(f'    {row.status}: {row.name}{": " if row.why else ""}{row.why}')

@@ -176,6 +176,31 @@ def bench(holes, version, unpatched, patched):
     return rows + splats(holes, version, unpatched, patched)
 
 
+def attribute(holes, version, runs):
+    """Return {slug: (has it: True, False, or None when that cannot be shown; what was seen)} of a kernel of VERSION. Only a case or a splat that no other hole
+    claims, or that the hole's file lists as decisive, says that the kernel has it."""
+    status = statuses(runs)
+    told = model.decisive(holes, version, status)
+    found = {}
+    for hole in model.here(holes, version):
+        failed = [name for name in told[hole.slug] if status[name] == 'fail']
+        passed = [name for name in told[hole.slug] if status[name] == 'pass']
+        seen = [f'{count} lines on {machine}' for window, machine, pattern in hole.splats if version in window
+                for count in [count_lines(pattern, [run for run in runs if model.matches(run.machine, machine)])] if count]
+        if failed or seen:
+            found[hole.slug] = True, '; '.join(seen + ([f'{len(failed)} cases fail, as {failed[0]}'] if failed else []))
+        else:
+            found[hole.slug] = (False, f'{len(passed)} cases pass') if passed else (None, hole.unseen or 'no case of it ran')
+    return found
+
+
+def attribution(holes, version, unpatched, patched):
+    """Return rows: of the holes that these cases can show, judge finds each on the unpatched kernel and none on the patched one."""
+    before, after = attribute(holes, version, unpatched), attribute(holes, version, patched)
+    rows = [claim(f'unpatched: judge says that it has {slug}', has, why) for slug, (has, why) in before.items() if has is not None]
+    return rows + [claim(f'patched: judge says that it does not have {slug}', not has, why) for slug, (has, why) in after.items() if has is not None]
+
+
 def findings(runs):
     """Return rows: no sanitizer found anything, from boot to power off, and somebody looked for leaks."""
     rows = []

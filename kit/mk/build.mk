@@ -9,20 +9,19 @@ $(W)/kernels/patched/%: $(W)/patched.tree $(KERNEL_INPUTS)
 	@+kit/kernel.sh patched $*
 $(W)/kernels/san/%: $(W)/patched.tree $(KERNEL_INPUTS)
 	@+kit/kernel.sh san $*
+# Branch without: the patches without those of one hole. See kit/judge/attribution.py.
+$(W)/kernels/without/%: FORCE | $(W)/prepared
+	@+kit/kernel.sh without $*
 $(W)/kernels/tree/%: FORCE | $(W)/prepared
 	@+kit/kernel.sh tree $*
 
-# What bench/functions makes.
-FUNCTIONS := $(foreach arch,arm64 x86,$(BUILD_DIR)/bench/functions-$(arch).cfg $(BUILD_DIR)/bench/functions-$(arch).h)
+# QEMU's configuration, of bench/functions; the guest makes its header of it.
 $(BUILD_DIR)/bench/functions-%.cfg: bench/functions kit/judge/machines.py
 	@mkdir -p $(@D)
 	@$(JUDGE) machines config $* >$@
-$(BUILD_DIR)/bench/functions-%.h: bench/functions kit/judge/machines.py
-	@mkdir -p $(@D)
-	@$(JUDGE) machines header $* >$@
 
 # What the guests start with. The kernel's headers and its own selftests come from the patched code.
-GUEST_INPUTS := $(wildcard bench/guest/*) bench/qemu/include/hw/misc/ats-testdev.h $(FUNCTIONS) kit/guest.sh
+GUEST_INPUTS := $(wildcard bench/guest/*) bench/functions kit/judge/machines.py bench/qemu/include/hw/misc/ats-testdev.h kit/guest.sh
 $(W)/guest/arm64/selftest-tree.cpio.gz: $(GUEST_INPUTS) FORCE | $(W)/prepared
 	@+kit/guest.sh selftest tree
 $(W)/guest/arm64/%.cpio.gz $(W)/guest/x86/%.cpio.gz: $(W)/patched.tree $(GUEST_INPUTS)

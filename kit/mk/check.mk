@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Checks of the code, of the series as mails, and of the emulated hardware. Each leaves TAP in build/results/.
-.PHONY: lint checkpatch coccinelle x86 hot-path htmldocs export bisect deb deb-try bench-off mutants qtest
+.PHONY: attribution lint checkpatch coccinelle x86 hot-path htmldocs export bisect deb deb-try bench-off mutants qtest
 
 # A check that finds something leaves TAP that says so, and an old date: it runs again. $(call check,COMMAND)
 check = rm -f $@; rc=0; $(1) || rc=$$?; [ $$rc -le 1 ] || exit $$rc; [ $$rc = 0 ] || touch -d @0 $@
@@ -30,6 +30,8 @@ $(QR)/qtest.json: $(QEMU) $(Q)/prepared kit/judge/qtest.py $(AGAIN) $(if $(filte
 MUTANTS_NEED := $(W)/kernels/patched/Image $(W)/guest/arm64/initramfs.cpio.gz $(BUILD_DIR)/bench/functions-arm64.cfg $(QEMU) kit/judge/mutants.py
 $(R)/mutants.json $(R)/mutants-some.json: $(MUTANTS_NEED) $(wildcard series/mutants/*) $(AGAIN)
 	@+$(JUDGE) mutants $@ $(if $(findstring some,$@),some,all)
+$(R)/attribution.json: $(MUTANTS_NEED) $(W)/guest/arm64/selftest.cpio.gz $(wildcard holes/*) kit/judge/attribution.py kit/judge/verdict.py
+	@+$(JUDGE) attribution $@
 $(QR)/mutants.json: $(QEMU) $(wildcard bench/qemu/series/mutants/*) kit/judge/mutants.py
 	@+PROJECT=qemu $(JUDGE) mutants $@ all
 
@@ -53,6 +55,8 @@ $(R)/mutants-one.json: $(MUTANTS_NEED) FORCE
 	@+$(JUDGE) mutants $@ all
 $(QR)/mutants-one.json: $(QEMU) FORCE
 	@+$(JUDGE) mutants $@ all
+attribution: $(R)/attribution.json ## judge names the right hole: the series without the patches of one hole, for each
+	@$(JUDGE) show $<
 bench-off: $(R)/off.tap ## without ats=on QEMU's machine is that of upstream
 	@$(JUDGE) show $<
 bisect: ## each patch by itself, also with ATS disabled, builds without a new warning and passes the tests there are; TOPIC=

@@ -20,7 +20,7 @@ has = $(if $(filter $(1),$(JUDGED_BY)),$(2))
 ALL_PARTS := $(call has,kunit,$(R)/kunit.json) $(call has,covers,$(R)/rehearsal.tap) $(call has,selftests,$(R)/selftests.json)
 ifeq ($(BASE),$(DEFAULT_BASE))
 TEST_PARTS := $(ALL_PARTS) $(R)/bench.json $(R)/coccinelle.tap $(R)/x86.tap $(R)/hot-path.tap $(R)/htmldocs.tap $(R)/lint.tap $(R)/mutants-some.json
-MORE_PARTS := $(R)/patched-um.json $(R)/walk.json $(R)/san.json $(R)/x86.json $(R)/off.tap $(R)/mutants.json $(R)/deb-tree.json
+MORE_PARTS := $(R)/patched-um.json $(R)/walk.json $(R)/san.json $(R)/x86.json $(R)/off.tap $(R)/mutants.json $(R)/attribution.json $(R)/deb-tree.json
 else
 TEST_PARTS := $(ALL_PARTS) $(R)/bench-ats.json
 MORE_PARTS := $(R)/bench.json $(call has,coccinelle,$(R)/coccinelle.tap) $(R)/lint.tap $(R)/mutants.json
@@ -31,10 +31,12 @@ $(R)/patched-um.json: $(R)/patched/um.json
 # All that uses the tree, in turn.
 LANE := $(foreach kernel,unpatched patched,$(W)/kernels/$(kernel)/Image) $(foreach name,initramfs selftest,$(W)/guest/arm64/$(name).cpio.gz) \
 	$(foreach kernel,unpatched patched,$(W)/kernels/$(kernel)/bzImage) $(W)/guest/x86/vtd.cpio.gz $(W)/kernels/patched/linux $(W)/kernels/san/Image \
-	$(foreach name,x86 coccinelle hot-path htmldocs rehearsal lint,$(R)/$(name).tap) $(W)/kernels/deb/Image $(foreach name,mutants-some mutants,$(R)/$(name).json)
+	$(foreach name,x86 coccinelle hot-path htmldocs rehearsal lint,$(R)/$(name).tap) $(W)/kernels/deb/Image $(foreach name,mutants-some mutants attribution,$(R)/$(name).json)
 parts_of = $(TEST_PARTS) $(if $(filter all,$(1)),$(MORE_PARTS))
 ifdef PARTS
-$(call one-after-the-other,$(filter-out $(if $(filter all,$(PARTS)),,$(W)/kernels/%/bzImage $(W)/guest/x86/% $(W)/kernels/%/linux $(W)/kernels/san/% $(W)/kernels/deb/Image $(R)/mutants.json),$(LANE)))
+# Of the lane only what this run needs: a link of the chain would be built for the next one's sake.
+IN_LANE := $(if $(filter all$(DEFAULT_BASE),$(PARTS)$(BASE)),$(LANE),$(filter %/unpatched/Image %/patched/Image $(W)/guest/arm64/% $(call parts_of,$(PARTS)),$(LANE)))
+$(call one-after-the-other,$(IN_LANE))
 base-parts: $(call parts_of,$(PARTS))
 list-parts:
 	@printf '%s\n' $(call parts_of,$(PARTS))
