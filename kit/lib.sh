@@ -312,7 +312,7 @@ on_branch() {
 # How a script begins that works on the prepared tree, as it is or (need_prepared_tree) as the queue has it.
 begin() {
 	lock
-	[ -n "${FROM_MAKE:-}" ] || "$TOP/judge" prepare
+	[ -n "${FROM_MAKE:-}" ] || FORCE=0 "$TOP/judge" prepare
 	load_pin
 	lock_tree
 }
