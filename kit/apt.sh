@@ -47,8 +47,35 @@ own_apt() { tool=$1; shift; "$tool" -c "$APT/apt.conf" "$@"; }
 
 # versions PACKAGE: oldest first. A suite that the mirror lacks is no reason to give up: what counts is what is found.
 versions() { own_apt apt-cache madison "$1" | awk '{ print $3 }' | sort -V; }
+at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; } # VERSION MINIMUM
+oldest() { # PACKAGE [MINIMUM]: PACKAGE=VERSION, or why there is none
+	for version in $(versions "$1"); do
+		at_least "$version" "${2:-0}" && say "$1=$version" && return
+	done
+	echo "E: no suite of the mirror has $1 ${2:-}"
+	return 1
+}
+newest() { oldest "$1" "$(versions "$1" | tail -n 1)"; } # PACKAGE
 
 # download PACKAGE=VERSION...: each as a .deb in $APT.
 download() { (cd "$APT" && own_apt apt-get -q download "$@"); }
 # download_source PACKAGE=VERSION: upstream's archive of it, in $APT. This much of apt needs no dpkg-dev.
 download_source() { (cd "$APT" && own_apt apt-get -q source --download-only --tar-only --only-source "$1"); }
+
+# get_packages FOLDER SUITES CHOOSE...: unpack in FOLDER the packages that the command CHOOSE prints; FOLDER/source has their versions.
+get_packages() {
+	folder=$1 suites=$2
+	shift 2
+	# shellcheck disable=SC2086  # a list of words
+	apt_config deb $suites && progress "$ME: from the distribution" "$LOG" meter_download unpack_packages "$@"
+}
+unpack_packages() {
+	own_apt apt-get -q update || :
+	chosen=$("$@") || { say "$chosen"; return 1; }
+	rm -rf "$folder.tmp" "$APT"/*.deb
+	# shellcheck disable=SC2086  # a list of words
+	download $chosen || return 1
+	for package in "$APT"/*.deb; do dpkg-deb -x "$package" "$folder.tmp" || return 1; done
+	# shellcheck disable=SC2086
+	say $chosen >"$folder.tmp/source" && rm -rf "$folder" "$APT" && mv "$folder.tmp" "$folder"
+}

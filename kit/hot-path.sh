@@ -1,53 +1,44 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# With KUNIT off, the patches that bring tests must leave no trace in the code of the SMMUv3 driver: its machine code
-# is the same with and without them. So the path that issues commands carries nothing for the tests' sake.
+# Without KUNIT the patches that bring tests leave no trace in the code of the SMMUv3 driver: its machine code is the same with and without
+# them. So the path that issues commands pays nothing for the tests.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 begin
-need_prepared_tree
-CROSS=''
-[ "$(uname -m)" = aarch64 ] || CROSS=aarch64-linux-gnu-
+O=$WORK/objects/hot-path LOG=$LOGS/hot-path.log DIR=drivers/iommu/arm/arm-smmu-v3
+set_cross arm64
 need "${CROSS}gcc" gcc /usr/include/stdlib.h make flex bison bc perl
-O=$WORK/hot-path
-LOG=$LOGS/build-hot-path.log
-DIR=drivers/iommu/arm/arm-smmu-v3
-use_ccache
+make_dir "$O"
 
-kernel_make() {
-	make -C "$TREE" ARCH=arm64 ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$O" LOCALVERSION='' \
-		-j "$JOBS" "$@"
-}
-configure() {
-	KCONFIG_ALLCONFIG=$KIT/config/hot-path.config kernel_make allnoconfig &&
-		grep -q '^CONFIG_ARM_SMMU_V3_IOMMUFD=y' "$O/.config" && ! grep -q '^CONFIG_KUNIT=' "$O/.config"
+build() {
+	KCONFIG_ALLCONFIG=$KIT/config/hot-path.config kernel_make arm64 "$O" allnoconfig || return 1
+	if ! grep -q '^CONFIG_ARM_SMMU_V3_IOMMUFD=y' "$O/.config" || grep -q '^CONFIG_KUNIT=' "$O/.config"; then
+		echo 'error: it is not the driver with iommufd and without KUNIT'
+		return 1
+	fi
+	kernel_make arm64 "$O" "$DIR/arm-smmu-v3.o" "$DIR/arm-smmu-v3-iommufd.o"
 }
 # Without the lines that name the file, and without source lines: these may move.
-code() { "${CROSS}objdump" -dr --no-show-raw-insn "$O/$DIR/$1" | sed 1,3d; }
-
-compile() { # COMMIT
-	tree_git checkout -q "$1"
-	progress "$ME: building $(tree_git log -1 --format='"%s"' "$1")" "$LOG" meter_none \
-		kernel_make "$DIR/arm-smmu-v3.o" "$DIR/arm-smmu-v3-iommufd.o" || explain "$LOG" 'arm64 without KUNIT cannot be built' "see $LOG"
+code() { "${CROSS}objdump" -dr --no-show-raw-insn "$O/$DIR/$1.o" | sed 1,3d; }
+compile() { # WITH|WITHOUT
+	progress "$ME: building $1 tests" "$LOG" meter_none build || failed "arm64 without KUNIT cannot be built $1 tests"
 	for object in arm-smmu-v3 arm-smmu-v3-iommufd; do
-		code $object.o >"$O/$object.$2"
-		[ -s "$O/$object.$2" ] || die "$DIR/$object.o holds no code"
+		code $object >"$O/$object.$1"
+		[ -s "$O/$object.$1" ] || die "$DIR/$object.o holds no code"
 	done
 }
 
-all=$(patches | wc -l) tests=$(test_patches | wc -l)
-first=$(number "$(patches | grep -nxF "$(test_patches | head -n 1)" | cut -d : -f 1)")
-last=$((first + tests - 1))
-if [ "$tests" = 0 ] || [ "$(patches | sed -n "${first},${last}p")" != "$(test_patches)" ]; then
-	die "series/$BASE/series: the patches marked test have to be there, and to follow each other"
+# The patches that branch unpatched has as well are those of the tests.
+subjects() { tree_git log --reverse --format=%s "base..$1"; }
+tests=$(subjects unpatched | wc -l)
+first=$(subjects refs/prepared/series | grep -nxF "$(subjects unpatched | head -n 1)" | cut -d : -f 1)
+last=$((first + tests - 1)) behind=$(($(subjects refs/prepared/series | wc -l) - first - tests + 1))
+if [ "$tests" = 0 ] || [ "$(subjects refs/prepared/series | sed -n "$first,${last}p")" != "$(subjects unpatched)" ]; then
+	die "series/order: the patches marked test have to follow each other"
 fi
-make_dir "$O"
-borrow branch series
-progress "$ME: configuring" "$LOG" meter_none configure || explain "$LOG" 'arm64 without KUNIT cannot be configured' "see $LOG"
-compile "series~$((all - first + 1))" without
-compile "series~$((all - last))" with
-give_back
 tap_begin hot-path
+on_branch "refs/prepared/series~$((behind + tests))" compile without
+on_branch "refs/prepared/series~$behind" compile with
 for object in arm-smmu-v3 arm-smmu-v3-iommufd; do
 	if cmp -s "$O/$object.without" "$O/$object.with"; then
 		tap ok "$object.o: $(grep -c '^ ' "$O/$object.with") instructions, the same with and without tests"
@@ -55,4 +46,4 @@ for object in arm-smmu-v3 arm-smmu-v3-iommufd; do
 		tap 'not ok' "$object.o: the tests change its code: compare $O/$object.without and $O/$object.with"
 	fi
 done
-tap_end same different
+tap_end

@@ -1,39 +1,32 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# What the series adds to the kernel's documentation, by the tree's own "make htmldocs": each page that it touches is built,
-# and no warning is about a file that it touches. What kernel-doc says of a source by itself, lint.sh judges.
+# htmldocs.sh [tree]: what the series adds to the kernel's documentation, by the tree's own "make htmldocs". Each page that it touches is built,
+# and no warning is about a file that it touches. lint.sh runs kernel-doc itself.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
+CODE=patched
+[ "${1:-}" != tree ] || CODE=tree
 begin
 need sphinx-build perl python3
-LOG=$LOGS/htmldocs.log
-HTML=$WORK/htmldocs
+LOG=$LOGS/htmldocs.log HTML=$WORK/htmldocs
 
 touched() { tree_git diff --name-only --diff-filter=d base -- "$@"; }
 folders() { touched Documentation | cut -d / -f 2 | sort -u | paste -sd ' '; }
 # userspace-api/media is four fifths of all pages there, and nothing of it is about ATS.
 build() { make -C "$TREE" htmldocs SPHINXDIRS="$(folders)" BUILDDIR="$HTML" SPHINXOPTS='-q -D exclude_patterns=media/**'; }
-
-page() { # FILE
+complaint() { # FILE
 	html=$HTML/${1#Documentation/}
-	if ! [ -f "${html%.rst}.html" ]; then
-		say 'there is no such page'
-	else
-		grep -F "$1" "$LOG" | grep -E 'WARNING|ERROR' || :
-	fi
+	case $1 in *.rst) [ -f "${html%.rst}.html" ] || { say 'its page is not built' && return; } ;; esac
+	grep -F "$1:" "$LOG" | grep -m 1 -E 'WARNING|ERROR' || :
 }
-
-source() { grep -F "$1:" "$LOG" | grep -E 'WARNING|ERROR' || :; } # FILE
-
-judge() { # KIND FILE
-	complaint=$("$1" "$2" | head -n 1)
-	if [ -z "$complaint" ]; then tap ok "htmldocs.$2"; else tap 'not ok' "htmldocs.$2: $complaint"; fi
+check() {
+	rm -rf "$HTML"
+	progress "$ME: building $(folders)" "$LOG" meter_none build || failed 'the documentation does not build'
+	for file in $(touched 'Documentation/*.rst' 'drivers/*.[ch]' 'include/*.h'); do
+		said=$(complaint "$file")
+		if [ -z "$said" ]; then tap ok "htmldocs.$file"; else tap 'not ok' "htmldocs.$file: $said"; fi
+	done
 }
-
-rm -rf "$HTML"
-progress "$ME: building $(folders)" "$LOG" meter_none build ||
-	explain "$LOG" 'the documentation does not build' "$(tail -n 1 "$LOG") (log $LOG)"
-tap_begin "htmldocs${LABEL:+-$LABEL}"
-for file in $(touched 'Documentation/*.rst'); do judge page "$file"; done
-for file in $(touched 'drivers/*.[ch]' 'include/*.h'); do judge source "$file"; done
-tap_end clean 'not clean'
+tap_begin htmldocs
+on_branch "$CODE" check
+tap_end

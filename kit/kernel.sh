@@ -54,13 +54,6 @@ configure() {
 	missing=$([ "$KIND" = x86 ] || lacking | paste -sd ' ')
 	[ -z "$missing" ] || { echo "error: this kernel does not have $missing: name it in BASE_LACKS of bases/$BASE"; return 1; }
 }
-objects() { number "$(grep -cE '^  (HOST)?(CC|AS|LD|AR) ' "$LOG")"; }
-# Only of a first build is it known how many there will be.
-meter_objects() {
-	printf '%s' "$(objects)"
-	[ -f "$O/vmlinux" ] || printf ' of about %s' "$OBJECTS"
-	printf ' objects, '
-}
 build() {
 	progress "$ME: $BASE $LABEL: configuring $KIND" "$LOG" meter_none configure || failed "$BASE $LABEL: $KIND cannot be configured"
 	progress "$ME: $BASE $LABEL: building $KIND" "$LOG" meter_objects kernel_make "$KARCH" "$O" "${MADE##*/}" || failed "$BASE $LABEL: $KIND does not build"

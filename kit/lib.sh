@@ -47,7 +47,7 @@ qemu)
 	TITLE=QEMU NOUN=QEMU KIND_OF=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION
 	FROM_TARBALL=${QEMU_TARBALL:-} FROM_TREE=${QEMU_TREE:-}
 	case $ME in
-	fetch | prepare | refresh | mutants | meson | qemu | qtest) ;;
+	fetch | meson | qemu) ;;
 	*) die "PROJECT=qemu is for fetch, prepare, refresh and mutants" ;;
 	esac
 	;;
@@ -55,7 +55,7 @@ qemu)
 esac
 PIN=$ROOT/bases/$BASE
 # shellcheck disable=SC2034
-SERIES=$ROOT/series EXPECTED=$ROOT/series/expected/$BASE
+SERIES=$ROOT/series
 # shellcheck disable=SC2034
 RESULTS=$BUILD_DIR/results/${WORK##*/} LOGS=$WORK/log DOWNLOADS=$BUILD_DIR/download DOWNLOAD_CACHE=${DOWNLOAD_CACHE:-}
 ticker_pid='' to_remove=''
@@ -95,14 +95,11 @@ load_pin() {
 	[ -f "$PIN" ] || die "no such base: $BASE_VAR=$BASE (known: $(cd "$ROOT/bases" && echo *))"
 	# shellcheck source=bases/7.2
 	. "$PIN"
-	# A run over all bases has no time for the objects that a machine with firmware takes.
-	# shellcheck disable=SC2034
-	[ "${AMONG_ALL:-0}" != 1 ] || BASE_FIRMWARE=''
 }
 
 # For a script that goes through every base, the default one first. A base of which only the source is missing says so in one
 # line; to the default one that must not happen.
-bases() { say "$DEFAULT_BASE"; ls "$TOP/bases" | grep -vxF "$DEFAULT_BASE" | sort -rV; }
+bases() { say "$DEFAULT_BASE"; (cd "$TOP/bases" && echo *) | tr ' ' '\n' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
 source_of() { # BASE
 	[ "$1" != "$DEFAULT_BASE" ] || return 0
 	make_dir "$LOGS"
@@ -140,8 +137,9 @@ kernel_make() {
 # shellcheck disable=SC2153  # LOG is the script's
 failed() {
 	! disk_full "$LOG" || die "no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
-	first=$(grep -m 1 -E '(^| )error: |undefined reference|^Missing: |^ERROR|Error [0-9]|\*\*\* ' "$LOG" || tail -n 1 "$LOG")
+	first=$(grep -m 1 -E '(^| )(error|ERROR): |undefined reference|^Missing: |^ERROR|Error [0-9]|\*\*\* ' "$LOG" || grep -m 1 '^FAILED: ' "$LOG" || tail -n 1 "$LOG")
 	printf '%s: %s: %s (log %s)\n' "$ME" "$1" "$first" "$LOG" >&2
+	[ -z "${TAP:-}" ] || { tap 'not ok' "$1: $first" && tap_end; } || :
 	exit 1
 }
 
@@ -212,17 +210,32 @@ meter_none() { :; }
 meter_download() { printf '%s MB, ' "$(du -sm "$BUILD_DIR/apt" "$DOWNLOADS" 2>/dev/null | awk '{ s += $1 } END { print s }')"; }
 meter_tree() { printf '%s of about %s MB, ' "$(du -sm "$TREE.tmp" 2>/dev/null | cut -f 1)" "${BASE_TREE_MB:-?}"; }
 
-# Results of a run that is not KUnit's, as TAP: on the screen and in a file.
-tap_begin() { make_dir "$RESULTS" && TAP=$RESULTS/$1.tap && : >"$TAP"; }
-tap() { # ok|'not ok' DESCRIPTION
-	line="$1 $(($(wc -l <"$TAP") + 1)) - $2"
-	say "$line" | tee -a "$TAP"
+# Only of a first build is it known, in OBJECTS, how many there will be.
+meter_objects() {
+	printf '%s' "$(number "$(grep -cE '^  (HOST)?(CC|AS|LD|AR) ' "$LOG")")"
+	[ -z "${OBJECTS:-}" ] || [ -f "$O/vmlinux" ] || printf ' of about %s' "$OBJECTS"
+	printf ' objects, '
 }
-tap_count() { grep -c "^$1 [0-9]" "$TAP" || :; }
-tap_end() { # PASSED FAILED: the words of the summary. Nothing run is no success.
+
+# Results of a check, as TAP: under its name when it is whole. With QUIET=1 only there, else on the screen too.
+tap_begin() { # NAME
+	make_dir "$RESULTS"
+	TAP=$RESULTS/$1${LABEL:+-$LABEL}.tap
+	rm -f "$TAP"
+	: >"$TAP.tmp"
+}
+tap() { # ok|'not ok' DESCRIPTION
+	line="$1 $(($(wc -l <"$TAP.tmp") + 1)) - $2"
+	say "$line" >>"$TAP.tmp"
+	[ "${QUIET:-0}" = 1 ] || say "$line"
+}
+tap_count() { grep -c "^$1 [0-9]" "$TAP.tmp" || :; }
+# Nothing run is no success.
+tap_end() {
 	good=$(tap_count ok) bad=$(tap_count 'not ok')
-	say "1..$((good + bad))" >>"$TAP"
-	say "$ME: $good $1, $bad $2, $(elapsed); results in $TAP"
+	say "1..$((good + bad))" >>"$TAP.tmp"
+	mv "$TAP.tmp" "$TAP"
+	say "$ME: $good passed, $bad failed, $(elapsed); results in $TAP"
 	[ "$bad" = 0 ] && [ "$good" != 0 ]
 }
 
@@ -299,7 +312,7 @@ on_branch() {
 # How a script begins that works on the prepared tree, as it is or (need_prepared_tree) as the queue has it.
 begin() {
 	lock
-	[ -n "${FROM_MAKE:-}" ] || "$TOP/judge" prepare
+	[ -n "${FROM_MAKE:-}" ] || FORCE=0 "$TOP/judge" prepare
 	load_pin
 	lock_tree
 }

@@ -1,26 +1,24 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# build.sh [x86|base]: build QEMU for arm64 guests, and the tests of it that are run here, from what the prepared tree holds,
-# committed or not; or that for x86 guests, without tests; or else, for arm64 guests, QEMU without the queue, to compare with, in a
-# folder of its own.
+# qemu.sh [x86|base]: build QEMU for arm64 guests, and the tests of it that are run here, from what the prepared tree holds, committed or not;
+# or that for x86 guests, without tests; or QEMU for arm64 guests without the queue, to compare with, in build/qemu-<base>/base.
 set -eu
 PROJECT=qemu
 . "$(dirname -- "$0")/lib.sh"
-. "$KIT/qtests.sh"
-ME=qemu
-case $#:${1:-} in 0: | 1:x86 | 1:base) ;; *) die "usage: build.sh [x86|base]" ;; esac
+case $#,${1:-} in 0, | 1,x86 | 1,base) ;; *) die "usage: qemu.sh [x86|base]" ;; esac
 begin
 "$KIT/meson.sh"
-TARGETS="qemu-system-aarch64 $(all_tests | sed 's,^,tests/qtest/,' | paste -sd ' ')"
-O=$WORK/build
-LOG=$LOGS/build${1:+-$1}.log DEVICES=$TOP/bench/qemu/devices
+O=$WORK/build LOG=$LOGS/build${1:+-$1}.log DEVICES=$TOP/bench/qemu/devices
 make_dir "$LOGS"
-[ "${1:-}" != x86 ] || TARGETS=qemu-system-x86_64
-if [ "${1:-}" = base ]; then
+case ${1:-} in
+x86) TARGETS=qemu-system-x86_64 ;;
+base)
 	[ -d "$WORK/base/qemu" ] || tree_git worktree add -q --detach "$WORK/base/qemu" base ||
 		die "cannot check out QEMU in $WORK/base/qemu: is the disk full?"
 	TREE=$WORK/base/qemu TARGETS=qemu-system-aarch64 O=$WORK/base/build
-fi
+	;;
+*) TARGETS="qemu-system-aarch64 $("$TOP/judge" qtests | sed 's,^,tests/qtest/,' | paste -sd ' ')" ;;
+esac
 CROSS=''
 need gcc ninja pkg-config /usr/bin/python3 '/usr/lib/python3.*/ensurepip' /usr/include/stdlib.h /usr/include/zlib.h \
 	/usr/include/glib-2.0/glib.h /usr/include/pixman-1/pixman.h /usr/include/libfdt.h
@@ -37,44 +35,35 @@ ARGUMENTS='--python=/usr/bin/python3 --target-list=aarch64-softmmu,x86_64-softmm
 # What meson does not look at by itself before it builds.
 configuration() {
 	say "$CC" "$ARGUMENTS"
-	cat "$DEVICES"/*.mak
+	cat "$DEVICES"/*.mak "$TREE"/configs/devices/*/bench.mak
 	(cd "$TREE" && cat configure pythondeps.toml) | sha256sum
 }
 # Configure takes a list of devices from the tree alone, where it is nobody's to commit. QEMU without the queue has no test device.
-in_tree() { say "$TREE/configs/devices/$(basename "$1" .mak)/bench.mak"; } # LIST
 devices() {
 	echo 'configs/devices/*/bench.mak' >"$(tree_git rev-parse --path-format=absolute --git-path info/exclude)" || return 1
 	for list in "$DEVICES"/*.mak; do
-		cp "$list" "$(in_tree "$list")" || return 1
-		grep -q 'config ATS_TESTDEV' "$TREE/hw/misc/Kconfig" || sed -i '/^CONFIG_ATS_TESTDEV=/d' "$(in_tree "$list")" || return 1
+		copy=$TREE/configs/devices/$(basename "$list" .mak)/bench.mak
+		cp "$list" "$copy" || return 1
+		grep -q 'config ATS_TESTDEV' "$TREE/hw/misc/Kconfig" || sed -i '/^CONFIG_ATS_TESTDEV=/d' "$copy" || return 1
 	done
 }
-have_devices() { for list in "$DEVICES"/*.mak; do [ -f "$(in_tree "$list")" ] || return 1; done; }
+# In a git tree configure leaves werror for meson to find when it runs again, and all would be built again with -Werror. A network card does not
+# start without its ROM, which nothing here runs: so none of the real ones has to be there.
 configure() {
 	rm -rf "$O" && mkdir "$O" && devices && cd "$O" || return 1
 	# shellcheck disable=SC2086  # a list of words
-	"../${TREE##*/}/configure" --cc="$CC" $ARGUMENTS && forget_werror && roms && configuration >"$O/configuration"
+	"../${TREE##*/}/configure" --cc="$CC" $ARGUMENTS && sed -i '/^werror = /d' config-meson.cross || return 1
+	roms=qemu-bundle/usr/local/share/qemu
+	mkdir -p "$roms"
+	sed -n "s/^ *'\(.*\.rom\)',\$/\1/p" "$TREE/pc-bios/meson.build" | while read -r rom; do head -c 512 /dev/zero >"$roms/$rom"; done
+	configuration >made-from
 }
-# In a git tree configure leaves this for meson to find when it runs again, and all would be built again with -Werror.
-forget_werror() { sed -i '/^werror = /d' "$O/config-meson.cross"; }
-# A network card does not start without its ROM, which nothing here runs: so none of the real ones has to be there.
-roms() {
-	data=$O/qemu-bundle/usr/local/share/qemu
-	mkdir -p "$data"
-	sed -n "s/^ *'\(.*\.rom\)',\$/\1/p" "$TREE/pc-bios/meson.build" | while read -r rom; do
-		head -c 512 /dev/zero >"$data/$rom"
-	done
-}
-configured() { have_devices && configuration | cmp -s - "$O/configuration"; }
-
-# All objects include a list of the names that they must not use. The queue adds one, which no object of either uses: with
-# the same list ccache has most of the second build.
-same_poison() {
-	[ "$O" != "$WORK/build" ] && [ -f "$WORK/build/config-poison.h" ] || return 0
-	ninja -C "$O" config-poison.h && cp "$WORK/build/config-poison.h" "$O"
-}
+# All objects include a list of the names that they must not use. The queue adds one, which no object of either uses: with the same list ccache
+# has most of the second build.
 build() {
-	same_poison || return 1
+	if [ "$O" != "$WORK/build" ] && [ -f "$WORK/build/config-poison.h" ]; then
+		ninja -C "$O" config-poison.h && cp "$WORK/build/config-poison.h" "$O" || return 1
+	fi
 	# shellcheck disable=SC2086  # a list of words
 	ninja -C "$O" -j "$JOBS" $TARGETS
 }
@@ -82,17 +71,6 @@ meter_steps() {
 	step=$(sed -n 's,^\[\([0-9]*\)/\([0-9]*\)\] .*,\1 of \2,p' "$LOG" | tail -n 1)
 	printf '%s steps, ' "${step:-0 of about $BASE_STEPS}"
 }
-
-# fail WHAT: a build that fails is a failed test, told in one line.
-fail() {
-	! disk_full "$LOG" || die "no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
-	first=$(grep -m 1 -E '(^| )(error|ERROR): |undefined reference' "$LOG" || grep -m 1 '^FAILED: ' "$LOG" || tail -n 1 "$LOG")
-	printf '%s: %s failed: %s (log %s)\n' "$ME" "$1" "$first" "$LOG" >&2
-	exit 1
-}
-
-configured || progress "$ME: configuring" "$LOG" meter_none configure || fail configuration
-progress "$ME: building" "$LOG" meter_steps build || fail build
-without=''
-[ "${1:-}" != base ] || without=', without the queue,'
-say "$ME: QEMU $(sed -n 's/^version=//p' "$WORK/source")$without in $O, $(elapsed)"
+configuration 2>/dev/null | cmp -s - "$O/made-from" || progress "$ME: configuring" "$LOG" meter_none configure || failed 'QEMU cannot be configured'
+progress "$ME: building" "$LOG" meter_steps build || failed 'QEMU does not build'
+say "$ME: QEMU $(sed -n 's/^version=//p' "$WORK/source")$([ "${1:-}" != base ] || say ' without the queue') in $O, $(elapsed)"

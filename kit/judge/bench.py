@@ -210,6 +210,14 @@ def run(name, label):
     return GOOD
 
 
+def boot_command(out, *arguments):
+    """boot OUT QEMU ARGUMENT...: boot a machine that bench/machines does not have, see guest.boot()."""
+    code, why = guest.boot(out, arguments)
+    if why:
+        print(f'boot: {out}: {why}', file=sys.stderr)
+    return code
+
+
 # ---- judging
 
 def read_runs(base, label, names):
@@ -295,6 +303,8 @@ def own(target, label, *names):
     rows = [case for one in runs for case in one.cases] + verdict.lost_machines(runs)
     if label == 'san':
         rows += verdict.findings(runs)
+    if label == 'deb':
+        rows += [verdict.claim('the kernel is that of the package', f'Linux version {base.release}-ats ' in verdict.console_of(one)) for one in runs]
     if 'kunit' in names or 'um' in names:
         rows += [verdict.claim('the kernel has no complaint', not verdict.complaints(one), verdict.complaints(one)) for one in runs]
     wanted = [case for case in os.environ.get('CASES', '').split() if case.split('.')[0] in names]

@@ -14,9 +14,9 @@ import pathlib
 import subprocess
 import sys
 
-from . import bench, holes, queue, results, verdict
-from .errors import Bad, GOOD
-from .paths import Base, TOP, build_dir
+from . import bench, holes, qtest, queue, results, verdict
+from .errors import BAD_USE, Bad, GOOD
+from .paths import Base, TOP
 
 KINDS = {'linux': ('kunit', 'x86', 'vtd', 'bench', 'selftest', 'htmldocs', 'lint', 'coccinelle'), 'qemu': ('qtest',)}
 OLD_NAMES = {'um': 'kunit', 'arm64': 'kunit'}
@@ -93,7 +93,7 @@ class Field:
             return self.kunit(cases)
         if kind in ('bench', 'vtd', 'selftest'):
             return self.on_machines(kind, cases)
-        return self.check(kind, cases)
+        return self.qtest(cases) if kind == 'qtest' else self.check(kind, cases)
 
     def kunit(self, cases):
         """Run KUnit on the arm64 kernel: a suite alone where one has all CASES."""
@@ -122,19 +122,17 @@ class Field:
 
     def check(self, kind, cases):
         """Run a check, which leaves TAP."""
-        script, mode = TOP / 'kit' / f'{kind}.sh', {'lint': ['tree'], 'coccinelle': ['tree']}.get(kind, [])
-        names = {'x86': [case.removeprefix('x86.') for case in cases], 'htmldocs': []}.get(kind, cases)
-        folder = self.base.results if self.base else build_dir() / 'results' / f'qemu-{self.queue.base}'
-        tap = folder / f'{kind}-mutant.tap'
+        tap = self.base.results / f'{kind}-mutant.tap'
         tap.unlink(missing_ok=True)
-        code = self.call(script, *mode, *names, LABEL='mutant', QUIET='1', TIMEOUT=os.environ.get('TIMEOUT', '60'))
-        if code == 2 or not tap.exists():
+        code = self.call(TOP / 'kit' / f'{kind}.sh', 'tree', *cases, LABEL='mutant', QUIET='1')
+        if code == BAD_USE or not tap.exists():
             return {}
-        found = {}
-        for case in results.from_tap(tap, kind).cases:
-            name, _, rest = case.name.removeprefix(f'{kind}: ').partition(': ')
-            found[name] = 'lost' if rest.startswith('lost') else case.status
-        return found
+        found = results.from_tap(tap, kind).cases
+        return {case.name.removeprefix(f'{kind}: ').partition(': ')[0]: case.status for case in found}
+
+    def qtest(self, cases):
+        """Build QEMU and run cases of its tests."""
+        return {} if self.call(TOP / 'kit/qemu.sh') else qtest.statuses(cases)
 
 
 def reprieve(mutant, cases, found, where=''):

@@ -36,4 +36,8 @@ $(QEMU): $(Q)/prepared FORCE
 $(QEMU_X86): $(Q)/prepared FORCE | $(QEMU)
 	@+kit/qemu.sh x86
 endif
+# QEMU without the queue, to compare with.
+QEMU_PLAIN := $(Q)/base/build/qemu-system-aarch64
+$(QEMU_PLAIN): $(Q)/prepared FORCE | $(QEMU)
+	@+kit/qemu.sh base
 qemu: $(QEMU) ## build the QEMU of the bench: its queue over its source

@@ -2,27 +2,31 @@
 # Checks of the code, of the series as mails, and of the emulated hardware. Each leaves TAP in build/results/.
 .PHONY: attribution lint checkpatch coccinelle x86 hot-path htmldocs export bisect deb deb-try bench-off mutants qtest
 
-# A check that finds something leaves TAP that says so, and an old date: it runs again. $(call check,NAME,COMMAND)
-check = rm -f $@; rc=0; $(2) || rc=$$?; [ $$rc -le 1 ] || exit $$rc; [ $$rc = 0 ] || touch -d @0 $@
+# A check that finds something leaves TAP that says so, and an old date: it runs again. $(call check,COMMAND)
+check = rm -f $@; rc=0; $(1) || rc=$$?; [ $$rc -le 1 ] || exit $$rc; [ $$rc = 0 ] || touch -d @0 $@
 TREE_INPUTS := $(W)/patched.tree $(W)/unpatched.tree $(AGAIN)
 define simple
 $(R)/$(1).tap: $(TREE_INPUTS) kit/$(1).sh $(2)
-	@+$$(call check,$(1),kit/$(1).sh >$(W)/log/$(1).out 2>&1)
+	@+$$(call check,QUIET=1 kit/$(1).sh)
 endef
 $(eval $(call simple,coccinelle,$(wildcard kit/tests/coccinelle/*) $(wildcard holes/*)))
 $(eval $(call simple,x86,kit/config/x86.config))
 $(eval $(call simple,hot-path,kit/config/hot-path.config))
 $(eval $(call simple,htmldocs))
 $(R)/lint.tap: $(TREE_INPUTS) $(wildcard kit/*.sh) MAINTAINERS
-	@+$(call check,lint,kit/lint.sh >$(W)/log/lint.out 2>&1)
+	@+$(call check,QUIET=1 kit/lint.sh)
 $(R)/rehearsal.tap: $(TREE_INPUTS) kit/export.sh $(wildcard series/*/cover*.txt)
-	@+$(call check,rehearsal,V=0 kit/export.sh >$(W)/log/rehearsal.out 2>&1)
-$(R)/off.tap: $(W)/kernels/patched/Image $(W)/guest/arm64/initramfs.cpio.gz $(QEMU) kit/off.sh
-	@+$(call check,off,kit/off.sh)
-$(R)/deb-tree.tap: $(TREE_INPUTS) $(QEMU) kit/deb.sh
-	@+$(call check,deb,kit/deb.sh try)
-$(QR)/qtest.tap: $(QEMU) kit/qtest.sh kit/qtests.sh $(AGAIN)
-	@+$(call check,qtest,QUIET=1 kit/qtest.sh)
+	@+$(call check,QUIET=1 V=0 kit/export.sh)
+$(R)/off.tap: $(W)/kernels/patched/Image $(W)/guest/arm64/initramfs.cpio.gz $(QEMU) $(QEMU_PLAIN) kit/off.sh $(AGAIN)
+	@+$(call check,QUIET=1 kit/off.sh)
+# The kernel of a package takes the place of ours on the bench.
+$(W)/kernels/deb/Image: $(W)/kernels/patched/Image kit/deb.sh
+	@+kit/deb.sh try
+$(R)/deb-tree.json: export CASES := $(or $(CASES),ats.function.vf_off_on.vfio_type1_twice ats.function.vf_off_on.iommufd_twice ats.sriov.off_on.numvfs_up_and_down)
+$(R)/deb-tree.json: $(R)/deb/ats.json
+	@$(JUDGE) own $@ deb ats
+$(QR)/qtest.json: $(QEMU) $(Q)/prepared kit/judge/qtest.py $(AGAIN) $(if $(filter qtest,$(GOALS)),FORCE)
+	@$(JUDGE) qtest $@
 MUTANTS_NEED := $(W)/kernels/patched/Image $(W)/guest/arm64/initramfs.cpio.gz $(BUILD_DIR)/bench/functions-arm64.cfg $(QEMU) kit/judge/mutants.py
 $(R)/mutants.json $(R)/mutants-some.json: $(MUTANTS_NEED) $(wildcard series/mutants/*) $(AGAIN)
 	@+$(JUDGE) mutants $@ $(if $(findstring some,$@),some,all)
@@ -43,8 +47,8 @@ hot-path: $(R)/hot-path.tap ## the tests of the series leave no trace in the dri
 	@$(JUDGE) show $<
 htmldocs: $(R)/htmldocs.tap ## the documentation that the series adds, by the tree's own htmldocs
 	@$(JUDGE) show $<
-qtest: $(QEMU) ## the tests of what QEMU's queue adds, and QEMU's own for PCI; FILTER=
-	@kit/qtest.sh
+qtest: $(QR)/qtest.json ## the tests of what QEMU's queue adds, and QEMU's own for PCI; FILTER=
+	@$(JUDGE) show $<
 mutants: $(if $(MUTANT),FORCE) $(if $(filter qemu,$(PROJECT)),$(QR),$(R))/mutants$(if $(MUTANT),-one).json ## break each fix of the series, one at a time, and see a test fail; MUTANT=
 	@$(JUDGE) show $(lastword $^)
 $(R)/mutants-one.json: $(MUTANTS_NEED) FORCE
@@ -61,5 +65,5 @@ export: $(W)/prepared ## a topic of the series as mails for FROM= to send, as ve
 	@kit/export.sh
 deb: $(W)/prepared ## a Debian package of the patched kernel, for a real machine
 	@+kit/deb.sh
-deb-try: $(R)/deb-tree.tap ## a package with the bench's configuration, booted on the bench
+deb-try: $(R)/deb-tree.json ## a package with the bench's configuration, booted on the bench
 	@$(JUDGE) show $<

@@ -18,7 +18,7 @@ $(R)/$(2)/$(1).json: $(W)/kernels/$(2)/$(IMAGE_$(1)) $(call initramfs,$(1),$(2))
 	@$$(JUDGE) run $(1) $(2)
 endef
 ALL_MACHINES := $(foreach set,kunit bench walk selftests x86,$(MACHINES_$(set)))
-$(foreach machine,$(ALL_MACHINES),$(foreach kernel,unpatched patched tree san,$(eval $(call run,$(machine),$(kernel)))))
+$(foreach machine,$(ALL_MACHINES),$(foreach kernel,unpatched patched tree san deb,$(eval $(call run,$(machine),$(kernel)))))
 $(R)/%/um.json: $(W)/kernels/%/linux
 	@$(JUDGE) run um $*
 

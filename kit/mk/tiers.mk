@@ -31,7 +31,7 @@ $(R)/patched-um.json: $(R)/patched/um.json
 # All that uses the tree, in turn.
 LANE := $(foreach kernel,unpatched patched,$(W)/kernels/$(kernel)/Image) $(foreach name,initramfs selftest,$(W)/guest/arm64/$(name).cpio.gz) \
 	$(foreach kernel,unpatched patched,$(W)/kernels/$(kernel)/bzImage) $(W)/guest/x86/vtd.cpio.gz $(W)/kernels/patched/linux $(W)/kernels/san/Image \
-	$(foreach name,x86 coccinelle hot-path htmldocs rehearsal lint,$(R)/$(name).tap) $(foreach name,deb-tree mutants-some mutants attribution,$(R)/$(name).json)
+	$(foreach name,x86 coccinelle hot-path htmldocs rehearsal lint,$(R)/$(name).tap) $(W)/kernels/deb/Image $(foreach name,mutants-some mutants attribution,$(R)/$(name).json)
 parts_of = $(TEST_PARTS) $(if $(filter all,$(1)),$(MORE_PARTS))
 ifdef PARTS
 # Of the lane only what this run needs: a link of the chain would be built for the next one's sake.
@@ -45,11 +45,11 @@ endif
 # What belongs to no base, and the bases beside each other. QEMU is built first, because all of them boot it.
 $(BUILD_DIR)/results/front-door.tap: $(wildcard kit/*.sh kit/tests/*.bats kit/tests/*.bash kit/judge/*.py Makefile kit/mk/*.mk) $(AGAIN)
 	@mkdir -p $(@D)
-	@$(call check,front-door,env -u LOCKED -u FROM_MAKE -u MAKEFLAGS bats --tap --jobs 2 kit/tests >$@ 2>&1)
+	@$(call check,env -u LOCKED -u FROM_MAKE -u MAKEFLAGS bats --tap --jobs 2 kit/tests >$@ 2>&1)
 $(BUILD_DIR)/results/unit.tap: $(wildcard kit/judge/*.py kit/tests/*.py holes/* bench/functions bench/machines) $(AGAIN)
 	@mkdir -p $(@D)
-	@$(call check,unit,env -u LOCKED -u FROM_MAKE -u MAKEFLAGS $(JUDGE) unittest >$@)
-SHARED_PARTS := $(BUILD_DIR)/results/unit.tap $(BUILD_DIR)/results/front-door.tap $(QR)/qtest.tap
+	@$(call check,env -u LOCKED -u FROM_MAKE -u MAKEFLAGS $(JUDGE) unittest >$@)
+SHARED_PARTS := $(BUILD_DIR)/results/unit.tap $(BUILD_DIR)/results/front-door.tap $(QR)/qtest.json
 bases_in_order := $(DEFAULT_BASE) $(filter-out $(DEFAULT_BASE),$(BASES))
 $(addprefix base-,$(BASES)): base-%: $(QEMU) $(if $(filter all,$(PARTS)),$(QEMU_X86))
 	@+$(MAKE) -k BASE=$* QEMU_READY=1 base-parts
