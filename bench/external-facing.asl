@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// What firmware says of a port that leads out of the machine: nothing behind it is trusted. It is the port of slot 16 in x86.cfg, and
-// its name in QEMU's DSDT is that of its device number and function: 0x10 << 3.
+// Firmware marks a port that leads out of the machine: the kernel does not trust what is behind it. It is the port of the functions
+// with external=yes in bench/functions. Its name in QEMU's DSDT is its device number and function: 0x10 << 3.
 DefinitionBlock ("", "SSDT", 2, "ATS", "EXTERNAL", 1)
 {
 	External (\_SB.PCI0.S80, DeviceObj)

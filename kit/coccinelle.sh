@@ -12,7 +12,7 @@ case $MODE:$# in series:0 | tree:*) ;; *) die 'usage: coccinelle.sh [tree [cocci
 begin
 need spatch git make python3
 COCCI=$TREE/scripts/coccinelle/api/pci_ats.cocci
-[ -f "$COCCI" ] || die "$TREE has no ${COCCI#"$TREE/"}: see $QUEUE_NAME/series"
+[ -f "$COCCI" ] || die "$TREE has no ${COCCI#"$TREE/"}: see series/order"
 LOG=$LOGS/coccinelle.log
 SCRATCH=$WORK/coccinelle
 OUT=$SCRATCH/out
@@ -106,11 +106,11 @@ try_tree() { # CASE...
 }
 
 try_base() {
-	[ -f "$QUEUE/coccinelle" ] || die "$QUEUE_NAME/coccinelle is missing: it lists what there is to find without the series"
+	[ -f "$EXPECTED/coccinelle" ] || die "series/expected/$BASE/coccinelle is missing: it lists what there is to find without the series"
 	mkdir "$SCRATCH/base"
 	# shellcheck disable=SC2046  # a list of names
 	tree_git archive base $(callers base | sed 's/^base://') | tar -xf - -C "$SCRATCH/base"
-	try_folder "$SCRATCH/base" coccinelle.base "$QUEUE/coccinelle"
+	try_folder "$SCRATCH/base" coccinelle.base "$EXPECTED/coccinelle"
 }
 
 # A file that has something planted says so in its comments.

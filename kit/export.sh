@@ -30,9 +30,9 @@ esac
 say "${WANTED_COMMIT:-$VOID}" | grep -qxE '[0-9a-f]{40}' || die "BASE_COMMIT=$WANTED_COMMIT: not a full commit id of 40 hex digits"
 [ -z "$VANILLA" ] || [ -e "$VANILLA" ] || die "VANILLA=$VANILLA: no such archive or folder"
 load_pin
-COVER=$QUEUE/cover.txt
-[ -f "$COVER" ] || die "$QUEUE_NAME/cover.txt is missing: the cover letter's subject in its first line, and then its text"
-[ -n "$(patches)" ] || die "the queue in $QUEUE_NAME has no patch: nothing to export"
+COVER=$EXPECTED/cover.txt
+[ -f "$COVER" ] || die "series/expected/$BASE/cover.txt is missing: the cover letter's subject in its first line, and then its text"
+[ -n "$(patches)" ] || die "no patch in series/order is for $BASE: nothing to export"
 need git perl python3
 begin
 need_prepared_tree
@@ -54,13 +54,20 @@ NAME=${FROM% <*} MAIL=${FROM##*<}
 MAIL=${MAIL%>}
 export GIT_AUTHOR_NAME="$NAME" GIT_AUTHOR_EMAIL="$MAIL" GIT_COMMITTER_NAME="$NAME" GIT_COMMITTER_EMAIL="$MAIL"
 
+# "S: Maintained" wants an M:. The repository names nobody, so the section of the series gets the sender here.
+SECTION='PCI ADDRESS TRANSLATION SERVICES TESTS'
+tree_of() { # COMMIT
+	blob=$(tree_git cat-file blob "$1:MAINTAINERS" 2>/dev/null |
+		M="M:	$FROM" awk -v section="$SECTION" '{ print } $0 == section { print ENVIRON["M"] }' | tree_git hash-object -w --stdin)
+	tree_git ls-tree "$1" | sed "s/[0-9a-f]*\(	MAINTAINERS\)\$/$blob\1/" | tree_git mktree
+}
 commits() {
 	tip=$(tree_git rev-parse base)
 	for commit in $(tree_git rev-list --reverse base..series); do
 		GIT_AUTHOR_DATE=$(tree_git log -1 --format=%aI "$commit") GIT_COMMITTER_DATE=$GIT_AUTHOR_DATE
 		export GIT_AUTHOR_DATE GIT_COMMITTER_DATE
 		tree_git log -1 --format=%B "$commit" | git interpret-trailers --no-divider --trailer "Signed-off-by: $FROM" >"$SCRATCH/message"
-		tip=$(tree_git commit-tree "$commit^{tree}" -p "$tip" -F "$SCRATCH/message")
+		tip=$(tree_git commit-tree "$(tree_of "$commit")" -p "$tip" -F "$SCRATCH/message")
 	done
 	say "$tip"
 }
@@ -184,7 +191,7 @@ applies() {
 		git -C "$SCRATCH/clone" checkout -q --detach "$(tree_git rev-parse base)" || return 1
 	# shellcheck disable=SC2046  # a list of names
 	git -C "$SCRATCH/clone" am -q $(mails) || return 1
-	[ "$(git -C "$SCRATCH/clone" rev-parse 'HEAD^{tree}')" = "$(tree_git rev-parse 'series^{tree}')" ] || { echo "it is another tree then"; return 1; }
+	[ "$(git -C "$SCRATCH/clone" rev-parse 'HEAD^{tree}')" = "$(tree_git rev-parse "$REF^{tree}")" ] || { echo "it is another tree then"; return 1; }
 }
 
 # The same for the release: its files, as far as it has them, in a repository of their own.
@@ -208,7 +215,7 @@ applies_to_vanilla() {
 	git -C "$SCRATCH/vanilla" tag base
 	# shellcheck disable=SC2046  # a list of names
 	git -C "$SCRATCH/vanilla" am -q $(mails) || return 1
-	[ "$(git -C "$SCRATCH/vanilla" diff base HEAD | change)" = "$(tree_git diff base series | change)" ] || { echo "it is another change then"; return 1; }
+	[ "$(git -C "$SCRATCH/vanilla" diff base HEAD | change)" = "$(tree_git diff base "$REF" | change)" ] || { echo "it is another change then"; return 1; }
 }
 change() { git patch-id --stable | cut -d ' ' -f 1; }
 
@@ -268,7 +275,7 @@ whole_cover() {
 
 check() {
 	tap_begin "$TAP_NAME"
-	one "git am of the mails on $TAG as it is here gives the tree of branch series" applies
+	one "git am of the mails on $TAG as it is here gives the exported tree" applies
 	[ -z "$VANILLA" ] || one "git am of the mails on $TAG in $VANILLA makes the same change" applies_to_vanilla
 	one 'the cover letter is whole' whole_cover
 	one 'the cover letter goes to somebody' addressed "$(cover_letter)"

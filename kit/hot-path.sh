@@ -35,11 +35,11 @@ compile() { # COMMIT
 	done
 }
 
-all=$(patches | wc -l) tests=$(test_patches | wc -l)
-first=$(number "$(patches | grep -nxF "$(test_patches | head -n 1)" | cut -d : -f 1)")
+all=$(patches | wc -l) tests=$(patches | grep -c " test\>" || :)
+first=$(number "$(patches | grep -n -m 1 " test\>" | cut -d : -f 1)")
 last=$((first + tests - 1))
-if [ "$tests" = 0 ] || [ "$(patches | sed -n "${first},${last}p")" != "$(test_patches)" ]; then
-	die "series/$BASE/series: the patches marked test have to be there, and to follow each other"
+if [ "$tests" = 0 ] || [ "$(patches | sed -n "${first},${last}p" | grep -c ' test\>')" != "$tests" ]; then
+	die "series/order: the patches marked test have to follow each other on $BASE"
 fi
 make_dir "$O"
 borrow branch series

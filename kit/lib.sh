@@ -14,9 +14,11 @@ V=${V:-0}
 ME=$(basename "$0" .sh)
 STARTED=$(date +%s)
 
-# Objects and output must not depend on how the user's git, make, locale or time zone is set up.
+# Objects and output must not depend on how the user's git, make, locale or time zone is set up. Of make's flags only its job server stays.
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY
-unset MAKEFLAGS MFLAGS MAKELEVEL ARCH CROSS_COMPILE LLVM KBUILD_OUTPUT KCONFIG_CONFIG KCONFIG_ALLCONFIG KCFLAGS HOSTCFLAGS
+PARALLEL=-j$JOBS server=$(printf '%s\n' "${MAKEFLAGS:-}" | grep -oE -e '--jobserver-(auth|fds)=[^ ]+' || :)
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES ARCH CROSS_COMPILE LLVM KBUILD_OUTPUT KCONFIG_CONFIG KCONFIG_ALLCONFIG KCFLAGS HOSTCFLAGS
+[ -z "$server" ] || export MAKEFLAGS="-j $server" PARALLEL=''
 export GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 export LC_ALL=C TZ=UTC
@@ -100,20 +102,47 @@ load_pin() {
 
 # For a script that goes through every base, the default one first. A base of which only the source is missing says so in one
 # line; to the default one that must not happen.
-bases() { say "$DEFAULT_BASE"; ls "$TOP/bases" | grep -vxF "$DEFAULT_BASE" | sort -rV; }
+bases() { say "$DEFAULT_BASE"; find "$TOP/bases" -type f -printf '%f\n' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
 source_of() { # BASE
 	[ "$1" != "$DEFAULT_BASE" ] || return 0
 	make_dir "$LOGS"
 	BASE=$1 "$KIT/fetch.sh" 2>"$LOGS/fetch-$1.err" || ! grep '^fetch: no source for' "$LOGS/fetch-$1.err"
 }
 
-# The compilers of a script that sets CROSS, through ccache when there is one. It goes by the files that the compiler says it
-# has read: preprocessing each of them first makes a cold build a third longer.
+# ---- building kernels
+
+set_cross() { # ARCH of the kernel: the prefix of its compiler
+	CROSS=''
+	case $1,$(uname -m) in
+	arm64,x86_64) CROSS=aarch64-linux-gnu- ;;
+	x86,aarch64) CROSS=x86_64-linux-gnu- ;;
+	esac
+}
+# The compilers, through ccache when there is one. It goes by the files that the compiler says it has read: preprocessing each of them first makes
+# a cold build a third longer.
 use_ccache() {
 	CC=${CROSS}gcc HOSTCC=gcc
 	command -v ccache >/dev/null || return 0
 	CC="$KIT/cc.sh $CC" HOSTCC="$KIT/cc.sh $HOSTCC"
 	export CCACHE_DIR="${CCACHE_DIR:-$BUILD_DIR/ccache}" CCACHE_BASEDIR="$WORK" CCACHE_DEPEND=1
+}
+# kernel_make ARCH O ARGUMENT...: the one way to call kbuild. An empty LOCALVERSION keeps the state of git out of the version, and so out of
+# what has to be built again.
+kernel_make() {
+	karch=$1 objects=$2
+	shift 2
+	set_cross "$karch"
+	use_ccache
+	# shellcheck disable=SC2086  # nothing, or -j
+	make -C "$TREE" ARCH="$karch" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$objects" LOCALVERSION='' $PARALLEL "$@"
+}
+# failed WHAT: a build that fails is a failed test, told in one line.
+# shellcheck disable=SC2153  # LOG is the script's
+failed() {
+	! disk_full "$LOG" || die "no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
+	first=$(grep -m 1 -E '(^| )error: |undefined reference|^Missing: |^ERROR|Error [0-9]|\*\*\* ' "$LOG" || tail -n 1 "$LOG")
+	printf '%s: %s: %s (log %s)\n' "$ME" "$1" "$first" "$LOG" >&2
+	exit 1
 }
 
 # explain LOG WHAT HINT: turn the log of a step that failed into the one line.
@@ -169,7 +198,7 @@ stop_ticker() { kill -KILL "$ticker_pid" 2>/dev/null || :; }
 # It ends by itself when the script was killed: $$ is the script also in here.
 ticker() {
 	from=$(date +%s) pause=15 open='' close='\n' tick=0
-	[ ! -t 1 ] || { pause=1 open='\r\033[K' close=''; }
+	[ -n "$server" ] || [ ! -t 1 ] || { pause=1 open='\r\033[K' close=''; }
 	while sleep 1 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
 		tick=$((tick + 1))
 		[ $((tick % pause)) = 0 ] || continue
@@ -197,7 +226,7 @@ tap_end() { # PASSED FAILED: the words of the summary. Nothing run is no success
 	[ "$bad" = 0 ] && [ "$good" != 0 ]
 }
 
-# One run at a time has the build folder. The scripts that this one starts share its lock. What the last run has started may end a
+# One run at a time has the build folder: make takes the lock, or a script that is called by itself. What the last run has started may end a
 # moment after it.
 lock() {
 	[ "${LOCKED:-}" != "$BUILD_DIR" ] || return 0
@@ -207,6 +236,14 @@ lock() {
 	flock -w 2 9 || die "another run is using $BUILD_DIR: wait for it, or end it"
 	export LOCKED="$BUILD_DIR"
 }
+# Within a run the tree of a base is one script's at a time, as its branch is switched.
+lock_tree() {
+	[ "${TREE_LOCKED:-}" != "$TREE" ] || return 0
+	exec 8>>"$WORK/tree.lock"
+	flock 8
+	export TREE_LOCKED="$TREE"
+	recover
+}
 
 # What ./judge queue says of the base, one a line: its patches, as "topic/NNNN-subject.patch window test".
 patches() { "$TOP/judge" queue; }
@@ -215,7 +252,7 @@ patches() { "$TOP/judge" queue; }
 # killed run is undone by whoever comes next.
 borrow() {
 	say "$*" >"$WORK/borrowed"
-	export BORROWER=$$
+	BORROWER=$$
 	on_exit
 }
 give_back() {
@@ -235,18 +272,36 @@ give_back() {
 }
 recover() {
 	[ -f "$WORK/borrowed" ] || return 0
-	[ -z "${BORROWER:-}" ] || return 0
 	read -r how _ <"$WORK/borrowed" || :
 	say "$ME: undoing what a killed run left in the tree ($how)"
+	give_back
+}
+# on_branch LABEL COMMAND...: run COMMAND while the tree has the code of LABEL (see kernel.sh).
+on_branch() {
+	lock_tree
+	case $1 in
+	tree) ref=HEAD ;;
+	patched | san) ref=refs/prepared/series ;;
+	*) ref=$1 ;;
+	esac
+	shift
+	if [ "$ref" = HEAD ] || { tree_is_clean && [ "$(tree_git rev-parse HEAD)" = "$(tree_git rev-parse "$ref^{commit}")" ]; }; then
+		"$@"
+		return
+	fi
+	need_clean_tree
+	borrow branch "$(tree_git symbolic-ref -q --short HEAD || tree_git rev-parse HEAD)"
+	tree_git checkout -q --detach "$ref"
+	"$@"
 	give_back
 }
 
 # How a script begins that works on the prepared tree, as it is or (need_prepared_tree) as the queue has it.
 begin() {
 	lock
-	"$TOP/judge" prepare
+	[ -n "${FROM_MAKE:-}" ] || FORCE=0 "$TOP/judge" prepare
 	load_pin
-	recover
+	lock_tree
 }
 
 tree_is_clean() { [ -z "$(tree_git status --porcelain)" ]; }

@@ -16,20 +16,44 @@
 
 #define PAGE 4096UL
 
+/* ---- functions.h, which is generated from bench/functions */
+
+/**
+ * struct function_info - a function as its line in bench/functions describes it
+ * @id: QEMU's id; that of the first one, if it stands for several VFs
+ * @device: what QEMU's device_add takes
+ * @slot: device and slot number of its root port
+ * @count: how many it stands for
+ * @pf: of a VF, its PF; of any other function, the function itself
+ * @is_vf: its PF enables it
+ * @ats: has an ATS Capability
+ * @quirked: the kernel has a quirk that denies ATS to it
+ * @external: its port leads out of the machine, so that the kernel does not trust it
+ * @unaligned: its Translation Requests are not aligned to a page
+ * @ignores_inv: ignores Invalidate Requests
+ */
+struct function_info {
+	const char *id, *device;
+	unsigned int slot, count, pf;
+	bool is_vf, ats, quirked, external, unaligned, ignores_inv;
+};
+
+#include "functions.h"
+
 /* ---- pci.c */
 
 /**
- * struct function - one PCI function of the bench
+ * struct function - a function that the kernel has found
  * @bdf: its name in sysfs
  * @sid: its StreamID, which is its Requester ID here
- * @slot: the slot that it is in
- * @vf: 0 for the function itself, 1 and up for its VFs
+ * @name: which one it is
+ * @vf: of a VF its number, from 1 on; otherwise 0
  * @ats: offset of its ATS Capability, 0 if it has none
  */
 struct function {
 	char bdf[16];
 	uint32_t sid;
-	unsigned int slot;
+	enum function_name name;
 	unsigned int vf;
 	int ats;
 };
@@ -38,7 +62,8 @@ int sysfs_write(const char *value, const char *format, ...) __attribute__((forma
 int sysfs_read(char *value, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool sysfs_there(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int sysfs_link(char *name, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
-int function_find(struct function *f, unsigned int slot, unsigned int vf);
+int function_find(struct function *f, enum function_name name);
+int function_find_vf(struct function *f, enum function_name name, unsigned int vf);
 int function_e(const struct function *f);
 int function_set_e(const struct function *f);
 int function_bind(const struct function *f, const char *driver);
@@ -46,9 +71,10 @@ int function_unbind(const struct function *f);
 int function_group(const struct function *f);
 int function_introduce(const struct function *f);
 volatile uint32_t *function_bar(const struct function *f);
-int vfs_set(unsigned int slot, unsigned int count);
-int slot_pull(unsigned int slot);
-int slot_plug(void);
+int vfs_set(enum function_name name, unsigned int count);
+int slot_power_off(enum function_name name);
+int slot_pull(enum function_name name);
+int slot_plug(enum function_name name);
 
 /* ---- smmu.c or dmar.c: the IOMMU as seen from outside its driver */
 

@@ -27,12 +27,12 @@ FIXTURE(fail_nth) {
 };
 
 FIXTURE_VARIANT(fail_nth) {
-	unsigned int slot, vf;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(fail_nth, vf_off_on) { .slot = 3, .vf = 1 };
-FIXTURE_VARIANT_ADD(fail_nth, vf_on_on) { .slot = 5, .vf = 1 };
-FIXTURE_VARIANT_ADD(fail_nth, plain_on) { .slot = 6 };
+FIXTURE_VARIANT_ADD(fail_nth, vf_off_on) { VF_OFF_ON };
+FIXTURE_VARIANT_ADD(fail_nth, vf_on_on) { VF_ON_ON };
+FIXTURE_VARIANT_ADD(fail_nth, plain_on) { PLAIN_ON };
 
 static int set_failures(const char *file, const char *value)
 {
@@ -78,7 +78,7 @@ FIXTURE_SETUP(fail_nth)
 	ASSERT_EQ(0, setup_exception(NULL));
 	self->nth = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->nth);
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	bench_begin(_metadata, &self->b, variant->function);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
 
@@ -416,12 +416,12 @@ FIXTURE(fail_nth_added) {
 };
 
 FIXTURE_VARIANT(fail_nth_added) {
-	unsigned int slot, vf;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(fail_nth_added, vf_off_on) { .slot = 3, .vf = 1 };
-FIXTURE_VARIANT_ADD(fail_nth_added, vf_on_on) { .slot = 5, .vf = 1 };
-FIXTURE_VARIANT_ADD(fail_nth_added, plain_on) { .slot = 6 };
+FIXTURE_VARIANT_ADD(fail_nth_added, vf_off_on) { VF_OFF_ON };
+FIXTURE_VARIANT_ADD(fail_nth_added, vf_on_on) { VF_ON_ON };
+FIXTURE_VARIANT_ADD(fail_nth_added, plain_on) { PLAIN_ON };
 
 FIXTURE_SETUP(fail_nth_added)
 {
@@ -431,8 +431,8 @@ FIXTURE_SETUP(fail_nth_added)
 	ASSERT_EQ(0, setup_exception("iova_domain_init_rcaches"));
 	self->nth = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->nth);
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
-	ASSERT_EQ(0, function_find(&self->pf, variant->slot, 0));
+	bench_begin(_metadata, &self->b, variant->function);
+	ASSERT_EQ(0, function_find(&self->pf, functions[variant->function].pf));
 }
 
 FIXTURE_TEARDOWN(fail_nth_added)
@@ -471,7 +471,7 @@ static void check_added(struct __test_metadata *_metadata, const struct function
 {
 	struct function found;
 
-	if (function_find(&found, f->slot, f->vf)) {
+	if (function_find_vf(&found, f->name, f->vf)) {
 		EXPECT_EQ(0, iommu_ats(f->sid));
 	} else if (function_group(&found) < 0) {
 		EXPECT_EQ(0, function_e(&found));
@@ -513,7 +513,7 @@ TEST_F_TIMEOUT(fail_nth_added, add, 300)
 	EXPECT_LT(0, missing);
 
 	/* And then it is as good as any. */
-	ASSERT_EQ(0, function_find(&b->f, variant->slot, variant->vf));
+	ASSERT_EQ(0, function_find(&b->f, variant->function));
 	ASSERT_EQ(0, function_bind(&b->f, "vfio-pci"));
 	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
 	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What attaching, mapping, unmapping and detaching cost: commands in the SMMU's queue, and instructions. The machine's time is counted
- * in instructions, and its counter has a tick for each: see kit/machines.sh. Every operation is done a few times, as now and then a timer
+ * in instructions, and its counter has a tick for each: see bench/machines. Every operation is done a few times, as now and then a timer
  * interrupt falls into one: the least is its cost, and the same on every run.
  *
  * What an operation allocates is given back by the next, so if it takes the last object that the allocator has at hand, it does so each
@@ -17,12 +17,12 @@
 
 #define TIMES 48
 
-/* Where the other function is, on which a quirk forbids ATS. */
-#define HELD_SLOT 12
+/* The other function; a quirk denies ATS to it. */
+#define HELD AMD_GPU
 
-/* And where those are that have neither the Capability nor VFs with it. */
-#define PLAIN_SLOT 7
-#define OTHER_PLAIN_SLOT 2
+/* Functions without the Capability, of which no VF has it either. */
+#define PLAIN PLAIN_OFF
+#define OTHER_PLAIN PF_OFF_OF_VF_OFF
 
 FIXTURE(figures) {
 	struct bench b;
@@ -31,23 +31,23 @@ FIXTURE(figures) {
 };
 
 FIXTURE_VARIANT(figures) {
-	unsigned int slot, vf;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(figures, vf_off_off) { .slot = 2, .vf = 1 };
-FIXTURE_VARIANT_ADD(figures, vf_off_on) { .slot = 3, .vf = 1 };
-FIXTURE_VARIANT_ADD(figures, plain_off) { .slot = PLAIN_SLOT };
-FIXTURE_VARIANT_ADD(figures, vf_on_on) { .slot = 5, .vf = 1 };
-FIXTURE_VARIANT_ADD(figures, plain_on) { .slot = 6 };
+FIXTURE_VARIANT_ADD(figures, vf_off_off) { VF_OFF_OFF };
+FIXTURE_VARIANT_ADD(figures, vf_off_on) { VF_OFF_ON };
+FIXTURE_VARIANT_ADD(figures, plain_off) { PLAIN };
+FIXTURE_VARIANT_ADD(figures, vf_on_on) { VF_ON_ON };
+FIXTURE_VARIANT_ADD(figures, plain_on) { PLAIN_ON };
 
 FIXTURE_SETUP(figures)
 {
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	bench_begin(_metadata, &self->b, variant->function);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 	self->held = self->beside = (struct vfio)VFIO_NONE;
-	ASSERT_EQ(0, function_find(&self->other, HELD_SLOT, 0));
+	ASSERT_EQ(0, function_find(&self->other, HELD));
 	ASSERT_EQ(0, function_bind(&self->other, "vfio-pci"));
-	ASSERT_EQ(0, function_find(&self->plain, variant->slot == PLAIN_SLOT ? OTHER_PLAIN_SLOT : PLAIN_SLOT, 0));
+	ASSERT_EQ(0, function_find(&self->plain, variant->function == PLAIN ? OTHER_PLAIN : PLAIN));
 	ASSERT_EQ(0, function_bind(&self->plain, "vfio-pci"));
 }
 

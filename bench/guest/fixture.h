@@ -22,29 +22,19 @@ static inline bool machine_is(const char *name)
 	return !strcmp(machine, name);
 }
 
-/*
- * bench/machine.cfg and x86.cfg say which function has ATS where. The rest depends on the machine, on the PF and on the
- * quirks.
- */
+static inline bool allows_ats(const struct function_info *info)
+{
+	return info->ats && !info->quirked && !info->external;
+}
+
+/* The machine has to allow ATS, and for a VF its PF as well. Alignment is each function's own. */
 static inline bool usable(const struct function *f)
 {
+	const struct function_info *info = &functions[f->name];
+
 	if (!machine_is("ats") && !machine_is("vtd") && !machine_is("vtd-scalable"))
 		return false;
-	switch (f->slot) {
-	case 13:
-		return f->vf;
-	case 14:
-		return !f->vf;
-	case 4:
-	case 10:
-		return !f->vf;
-	case 5:
-	case 6:
-	case 8:
-		return true;
-	default:
-		return false;
-	}
+	return allows_ats(info) && allows_ats(&functions[info->pf]) && !info->unaligned;
 }
 
 /* In VT-d's scalable mode ATS is on as long as the function is there, also with nothing to translate. */
@@ -77,21 +67,23 @@ struct bench {
 	uint32_t events;
 };
 
-static inline void bench_begin(struct __test_metadata *_metadata, struct bench *b, unsigned int slot, unsigned int vf)
+static inline void bench_begin(struct __test_metadata *_metadata, struct bench *b, enum function_name name)
 {
+	const struct function_info *info = &functions[name];
+
 	b->v = (struct vfio)VFIO_NONE;
 	/* What a test has left behind that ended early is not this one's. */
-	if (vf)
-		ASSERT_EQ(0, vfs_set(slot, 0));
+	if (info->is_vf)
+		ASSERT_EQ(0, vfs_set(info->pf, 0));
 	b->log = log_open();
 	ASSERT_LE(0, b->log);
 	ASSERT_EQ(0, iommu_open());
 	b->events = iommu_events();
 	b->memory = memory_get(BUFFER);
 	ASSERT_NE(NULL, b->memory);
-	if (vf)
-		ASSERT_EQ(0, vfs_set(slot, vf));
-	ASSERT_EQ(0, function_find(&b->f, slot, vf));
+	if (info->is_vf)
+		ASSERT_EQ(0, vfs_set(info->pf, 1));
+	ASSERT_EQ(0, function_find(&b->f, name));
 }
 
 static inline void bench_end(struct __test_metadata *_metadata, struct bench *b)
@@ -100,7 +92,7 @@ static inline void bench_end(struct __test_metadata *_metadata, struct bench *b)
 	if (b->f.bdf[0])
 		function_unbind(&b->f);
 	if (b->f.vf)
-		EXPECT_EQ(0, vfs_set(b->f.slot, 0));
+		EXPECT_EQ(0, vfs_set(functions[b->f.name].pf, 0));
 	munmap(b->memory, BUFFER);
 	EXPECT_EQ(b->events, iommu_events()) {
 		TH_LOG("the IOMMU has recorded events");

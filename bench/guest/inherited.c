@@ -10,16 +10,16 @@ FIXTURE(inherited) {
 };
 
 FIXTURE_VARIANT(inherited) {
-	unsigned int slot;
+	enum function_name function;
 	bool in_use;
 };
 
-FIXTURE_VARIANT_ADD(inherited, in_use) { .slot = 6, .in_use = true };
-FIXTURE_VARIANT_ADD(inherited, idle) { .slot = 5 };
+FIXTURE_VARIANT_ADD(inherited, in_use) { PLAIN_ON, .in_use = true };
+FIXTURE_VARIANT_ADD(inherited, idle) { PF_ON_OF_VF_ON };
 
 FIXTURE_SETUP(inherited)
 {
-	bench_begin(_metadata, &self->b, variant->slot, 0);
+	bench_begin(_metadata, &self->b, variant->function);
 	ASSERT_EQ(0, function_introduce(&self->b.f));
 	/* None that would have it reset, or ask for something, has had it yet. */
 	ASSERT_EQ(0, sysfs_write("1", "/sys/bus/pci/devices/%s/enable", self->b.f.bdf));

@@ -18,8 +18,8 @@
 #include "bench.h"
 #include "hw/misc/ats-testdev.h"
 
-#define SLOT 6
-#define IDLE_SLOT 5
+#define USED PLAIN_ON
+#define IDLE PF_ON_OF_VF_ON
 #define IOVA 0x10000000UL
 
 /* Without the next kernel there are no results, and a machine that has none has failed. */
@@ -56,8 +56,8 @@ int main(void)
 	need(memory != MAP_FAILED, "memory");
 	load();
 	/* Whom nobody uses has ATS as well, for as long as it has a DMA domain. */
-	need(!function_find(&idle, IDLE_SLOT, 0) && !function_introduce(&idle) && function_e(&idle) == 1, "E of a function that is idle");
-	need(!function_find(&f, SLOT, 0) && !function_bind(&f, "vfio-pci"), "function for VFIO");
+	need(!function_find(&idle, IDLE) && !function_introduce(&idle) && function_e(&idle) == 1, "E of a function that is idle");
+	need(!function_find(&f, USED) && !function_bind(&f, "vfio-pci"), "function for VFIO");
 	need(!vfio_attach(&v, &f, NULL) && !vfio_map(&v, memory, IOVA, PAGE), "VFIO");
 	need(testdev_do(v.bar, ATS_TESTDEV_CMD_TREQ, IOVA, PAGE) == ATS_TESTDEV_OK, "translation for the ATC");
 	need(function_e(&f) == 1 && testdev_get(v.bar, ATS_TESTDEV_ATC_VALID), "E, or nothing in the ATC");

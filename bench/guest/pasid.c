@@ -35,24 +35,24 @@ FIXTURE(pasid) {
 };
 
 FIXTURE_VARIANT(pasid) {
-	unsigned int slot, vf;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(pasid, plain_on) { .slot = 6 };
-FIXTURE_VARIANT_ADD(pasid, plain_off) { .slot = 7 };
-FIXTURE_VARIANT_ADD(pasid, pf_off_of_vf_on) { .slot = 3 };
-FIXTURE_VARIANT_ADD(pasid, pf_on_of_vf_on) { .slot = 5 };
-FIXTURE_VARIANT_ADD(pasid, quirked) { .slot = 9 };
+FIXTURE_VARIANT_ADD(pasid, plain_on) { PLAIN_ON };
+FIXTURE_VARIANT_ADD(pasid, plain_off) { PLAIN_OFF };
+FIXTURE_VARIANT_ADD(pasid, pf_off_of_vf_on) { PF_OFF_OF_VF_ON };
+FIXTURE_VARIANT_ADD(pasid, pf_on_of_vf_on) { PF_ON_OF_VF_ON };
+FIXTURE_VARIANT_ADD(pasid, quirked) { PLAIN_QUIRKED };
 /* A VF uses the PASID Capability of its PF, and has an ATS Capability of its own. */
-FIXTURE_VARIANT_ADD(pasid, vf_off_on) { .slot = 3, .vf = 1 };
-FIXTURE_VARIANT_ADD(pasid, vf_on_on) { .slot = 5, .vf = 1 };
+FIXTURE_VARIANT_ADD(pasid, vf_off_on) { VF_OFF_ON };
+FIXTURE_VARIANT_ADD(pasid, vf_on_on) { VF_ON_ON };
 
 FIXTURE_SETUP(pasid)
 {
 #ifndef VFIO_DEVICE_ATTACH_PASID
 	SKIP(return, "this kernel's VFIO has no PASIDs");
 #endif
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	bench_begin(_metadata, &self->b, variant->function);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
 
@@ -270,7 +270,7 @@ FIXTURE_SETUP(always)
 #ifndef VFIO_DEVICE_ATTACH_PASID
 	SKIP(return, "this kernel knows of no device that needs ATS");
 #endif
-	bench_begin(_metadata, &self->b, 4, 0);
+	bench_begin(_metadata, &self->b, PF_ON_OF_VF_OFF);
 }
 
 FIXTURE_TEARDOWN(always)
@@ -317,25 +317,25 @@ FIXTURE(sva) {
 };
 
 FIXTURE_VARIANT(sva) {
-	unsigned int slot, vf;
+	enum function_name function;
 	bool identity;
 };
 
-FIXTURE_VARIANT_ADD(sva, plain_on) { .slot = 6 };
-FIXTURE_VARIANT_ADD(sva, plain_on_identity) { .slot = 6, .identity = true };
-FIXTURE_VARIANT_ADD(sva, plain_off) { .slot = 7 };
-FIXTURE_VARIANT_ADD(sva, vf_off_on) { .slot = 3, .vf = 1 };
-FIXTURE_VARIANT_ADD(sva, vf_off_on_identity) { .slot = 3, .vf = 1, .identity = true };
-FIXTURE_VARIANT_ADD(sva, vf_on_on) { .slot = 5, .vf = 1 };
+FIXTURE_VARIANT_ADD(sva, plain_on) { PLAIN_ON };
+FIXTURE_VARIANT_ADD(sva, plain_on_identity) { PLAIN_ON, .identity = true };
+FIXTURE_VARIANT_ADD(sva, plain_off) { PLAIN_OFF };
+FIXTURE_VARIANT_ADD(sva, vf_off_on) { VF_OFF_ON };
+FIXTURE_VARIANT_ADD(sva, vf_off_on_identity) { VF_OFF_ON, .identity = true };
+FIXTURE_VARIANT_ADD(sva, vf_on_on) { VF_ON_ON };
 
 static bool has_sva(void)
 {
 	return sysfs_there("/sys/bus/pci/drivers/" UIO_SVA);
 }
 
-static void sva_begin(struct __test_metadata *_metadata, struct bench *b, unsigned int slot, unsigned int vf, bool identity)
+static void sva_begin(struct __test_metadata *_metadata, struct bench *b, enum function_name name, bool identity)
 {
-	bench_begin(_metadata, b, slot, vf);
+	bench_begin(_metadata, b, name);
 	if (identity)
 		ASSERT_EQ(0, set_type(&b->f, "identity"));
 	ASSERT_EQ(0, function_bind(&b->f, UIO_SVA));
@@ -348,7 +348,7 @@ FIXTURE_SETUP(sva)
 	self->uio = -1;
 	if (!has_sva())
 		SKIP(return, NO_SVA);
-	sva_begin(_metadata, &self->b, variant->slot, variant->vf, variant->identity);
+	sva_begin(_metadata, &self->b, variant->function, variant->identity);
 }
 
 /* Of a test that ended early: what is unbound while somebody has it open stays bound to the process. */
@@ -569,8 +569,8 @@ FIXTURE_SETUP(sva_of_two)
 	if (!has_sva())
 		SKIP(return, NO_SVA);
 	self->w = (struct vfio)VFIO_NONE;
-	sva_begin(_metadata, &self->b, 3, 1, false);
-	ASSERT_EQ(0, function_find(&self->g, 6, 0));
+	sva_begin(_metadata, &self->b, VF_OFF_ON, false);
+	ASSERT_EQ(0, function_find(&self->g, PLAIN_ON));
 	ASSERT_EQ(0, function_bind(&self->g, UIO_SVA));
 	self->w.bar = function_bar(&self->g);
 	ASSERT_NE(NULL, self->w.bar);
@@ -621,7 +621,7 @@ FIXTURE_SETUP(deaf)
 	self->uio = -1;
 	if (!has_sva())
 		SKIP(return, NO_SVA);
-	sva_begin(_metadata, &self->b, 8, 0, false);
+	sva_begin(_metadata, &self->b, IGNORES_INVALIDATIONS, false);
 }
 
 FIXTURE_TEARDOWN(deaf)

@@ -169,21 +169,31 @@ static int find_ext_cap(const struct function *f, uint16_t id)
 }
 
 /**
- * function_find() - find a function by its place
+ * function_find() - find a function by its name; of several VFs, the first one
  * @f: is filled in
- * @slot: its slot, which is the device number of its root port
- * @vf: 0 for the function in that slot, n for its n-th VF, which has to be enabled
+ * @name: which one; a VF has to be enabled
  */
-int function_find(struct function *f, unsigned int slot, unsigned int vf)
+int function_find(struct function *f, enum function_name name)
+{
+	return function_find_vf(f, name, functions[name].is_vf);
+}
+
+/**
+ * function_find_vf() - find one of several VFs
+ * @f: is filled in
+ * @name: which VFs
+ * @vf: the number of the VF, which has to be enabled; 0 if the function is none
+ */
+int function_find_vf(struct function *f, enum function_name name, unsigned int vf)
 {
 	unsigned int domain, bus, device, fn;
 	char value[32];
 	int ret;
 
 	memset(f, 0, sizeof(*f));
-	f->slot = slot;
+	f->name = name;
 	f->vf = vf;
-	ret = sysfs_read(value, sizeof(value), DEVICES "0000:00:%02x.0/secondary_bus_number", slot);
+	ret = sysfs_read(value, sizeof(value), DEVICES "0000:00:%02x.0/secondary_bus_number", functions[name].slot);
 	if (ret)
 		return ret;
 	bus = strtoul(value, NULL, 10);
@@ -325,21 +335,30 @@ volatile uint32_t *function_bar(const struct function *f)
 }
 
 /**
- * slot_pull() - take the function out of a slot without asking
- * @slot: its slot
+ * slot_power_off() - ask for a function to be unplugged: its driver is unbound, then its slot is switched off
+ * @name: which one
+ */
+int slot_power_off(enum function_name name)
+{
+	return sysfs_write("0", "/sys/bus/pci/slots/%u/power", functions[name].slot);
+}
+
+/**
+ * slot_pull() - take a function out of its slot without asking
+ * @name: which one
  *
  * QEMU takes it out when power and indicator of the slot are off. For that moment the slot has no interrupts: what its driver then
  * comes to see is an empty slot that is not switched off.
  *
  * Return: 0, or -errno.
  */
-int slot_pull(unsigned int slot)
+int slot_pull(enum function_name name)
 {
 	struct function port = { 0 };
 	uint16_t on, off;
 	int express, ret;
 
-	snprintf(port.bdf, sizeof(port.bdf), "0000:00:%02x.0", slot);
+	snprintf(port.bdf, sizeof(port.bdf), "0000:00:%02x.0", functions[name].slot);
 	express = find_cap(&port, PCI_CAP_ID_EXP);
 	if (!express)
 		return -ENODEV;
@@ -352,28 +371,31 @@ int slot_pull(unsigned int slot)
 }
 
 /**
- * slot_plug() - have the host put a function with ATS into slot 6, where machine.cfg has one
+ * slot_plug() - have the host plug a function that has been unplugged
+ * @name: which one
  *
  * Return: 0, or -errno when the host could not.
  */
-int slot_plug(void)
+int slot_plug(enum function_name name)
 {
-	char answer[256];
-	int ret = host_request("device_add ats-testdev,id=hot,bus=rp6,addr=0x0.0x0,ats=on", answer, sizeof(answer));
+	char command[256], answer[256];
+	int ret;
 
+	snprintf(command, sizeof(command), "device_add %s", functions[name].device);
+	ret = host_request(command, answer, sizeof(answer));
 	return ret ? ret : strcmp(answer, "ok") ? -EIO : 0;
 }
 
 /**
  * vfs_set() - have a PF enable a number of VFs, none of which a driver takes
- * @slot: the PF's slot
+ * @name: the PF
  * @count: how many; 0 also takes the PF from its driver
  */
-int vfs_set(unsigned int slot, unsigned int count)
+int vfs_set(enum function_name name, unsigned int count)
 {
 	struct function pf;
 	char value[16];
-	int ret = function_find(&pf, slot, 0);
+	int ret = function_find(&pf, name);
 
 	if (ret)
 		return ret;

@@ -80,22 +80,22 @@ FIXTURE(function) {
 };
 
 FIXTURE_VARIANT(function) {
-	unsigned int slot, vf;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(function, vf_off_off) { .slot = 2, .vf = 1 };
-FIXTURE_VARIANT_ADD(function, vf_off_on) { .slot = 3, .vf = 1 };
-FIXTURE_VARIANT_ADD(function, vf_on_off) { .slot = 4, .vf = 1 };
-FIXTURE_VARIANT_ADD(function, vf_on_on) { .slot = 5, .vf = 1 };
-FIXTURE_VARIANT_ADD(function, plain_on) { .slot = 6 };
-FIXTURE_VARIANT_ADD(function, plain_off) { .slot = 7 };
-FIXTURE_VARIANT_ADD(function, pf_off_of_vf_on) { .slot = 3 };
-FIXTURE_VARIANT_ADD(function, pf_on_of_vf_on) { .slot = 5 };
-FIXTURE_VARIANT_ADD(function, pf_of_quirked_vf) { .slot = 10 };
+FIXTURE_VARIANT_ADD(function, vf_off_off) { VF_OFF_OFF };
+FIXTURE_VARIANT_ADD(function, vf_off_on) { VF_OFF_ON };
+FIXTURE_VARIANT_ADD(function, vf_on_off) { VF_ON_OFF };
+FIXTURE_VARIANT_ADD(function, vf_on_on) { VF_ON_ON };
+FIXTURE_VARIANT_ADD(function, plain_on) { PLAIN_ON };
+FIXTURE_VARIANT_ADD(function, plain_off) { PLAIN_OFF };
+FIXTURE_VARIANT_ADD(function, pf_off_of_vf_on) { PF_OFF_OF_VF_ON };
+FIXTURE_VARIANT_ADD(function, pf_on_of_vf_on) { PF_ON_OF_VF_ON };
+FIXTURE_VARIANT_ADD(function, pf_of_quirked_vf) { PF_OF_QUIRKED_VF };
 
 FIXTURE_SETUP(function)
 {
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	bench_begin(_metadata, &self->b, variant->function);
 	/* No expectations here: when one fails, the harness leaves out the test, and the teardown. */
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
@@ -192,15 +192,15 @@ FIXTURE(alone) {
 };
 
 FIXTURE_VARIANT(alone) {
-	unsigned int slot;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(alone, plain_off) { .slot = 7 };
-FIXTURE_VARIANT_ADD(alone, pf_on_of_vf_on) { .slot = 5 };
+FIXTURE_VARIANT_ADD(alone, plain_off) { PLAIN_OFF };
+FIXTURE_VARIANT_ADD(alone, pf_on_of_vf_on) { PF_ON_OF_VF_ON };
 
 FIXTURE_SETUP(alone)
 {
-	bench_begin(_metadata, &self->b, variant->slot, 0);
+	bench_begin(_metadata, &self->b, variant->function);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
 
@@ -229,17 +229,17 @@ FIXTURE(power) {
 };
 
 FIXTURE_VARIANT(power) {
-	unsigned int slot;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(power, plain_on) { .slot = 6 };
-FIXTURE_VARIANT_ADD(power, plain_off) { .slot = 7 };
-FIXTURE_VARIANT_ADD(power, pf_off_of_vf_on) { .slot = 3 };
-FIXTURE_VARIANT_ADD(power, pf_on_of_vf_on) { .slot = 5 };
+FIXTURE_VARIANT_ADD(power, plain_on) { PLAIN_ON };
+FIXTURE_VARIANT_ADD(power, plain_off) { PLAIN_OFF };
+FIXTURE_VARIANT_ADD(power, pf_off_of_vf_on) { PF_OFF_OF_VF_ON };
+FIXTURE_VARIANT_ADD(power, pf_on_of_vf_on) { PF_ON_OF_VF_ON };
 
 FIXTURE_SETUP(power)
 {
-	bench_begin(_metadata, &self->b, variant->slot, 0);
+	bench_begin(_metadata, &self->b, variant->function);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
 
@@ -335,7 +335,7 @@ FIXTURE(error) {
 
 FIXTURE_SETUP(error)
 {
-	bench_begin(_metadata, &self->b, 5, 0);
+	bench_begin(_metadata, &self->b, PF_ON_OF_VF_ON);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
 
@@ -352,13 +352,14 @@ TEST_F(error, fatal_while_attached)
 {
 	static const char *const recovery[] = { "device recovery successful", "AER: ", NULL };
 	struct bench *b = &self->b;
+	char command[256], answer[256];
 	int said[2] = { 0 };
-	char answer[256];
 
 	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
 	ASSERT_EQ(0, vfio_map(&b->v, b->memory, IOVA, BUFFER));
 	check_dma(_metadata, &b->f, &b->v, b->memory, IOVA, usable(&b->f));
-	ASSERT_EQ(0, host_request("pcie_aer_inject_error pf5 DLP", answer, sizeof(answer)));
+	snprintf(command, sizeof(command), "pcie_aer_inject_error %s DLP", functions[b->f.name].id);
+	ASSERT_EQ(0, host_request(command, answer, sizeof(answer)));
 	ASSERT_EQ(0, strncmp(answer, "OK", 2)) {
 		TH_LOG("%s", answer);
 	}
@@ -373,7 +374,7 @@ TEST_F(error, fatal_while_attached)
 	type1_cycle(_metadata, b);
 }
 
-/* ---- whatever is in slot 2: for a machine that has no test device, see kit/off.sh */
+/* ---- whatever is there in place of the first function: for a machine that has no test device, see kit/off.sh */
 
 TEST(any_device_maps_and_unmaps)
 {
@@ -385,7 +386,7 @@ TEST(any_device_maps_and_unmaps)
 	ASSERT_EQ(0, iommu_open());
 	printf("#@ id idr0=%x idr1=%x idr2=%x idr3=%x idr4=%x idr5=%x\n", smmu_idr(0), smmu_idr(1), smmu_idr(2), smmu_idr(3),
 	       smmu_idr(4), smmu_idr(5));
-	ASSERT_EQ(0, function_find(&f, 2, 0));
+	ASSERT_EQ(0, function_find(&f, PF_OFF_OF_VF_OFF));
 	ASSERT_EQ(0, function_bind(&f, "vfio-pci"));
 	ASSERT_EQ(0, vfio_claim(&v, &f));
 	ASSERT_EQ(0, vfio_set_iommu(&v));
@@ -462,38 +463,38 @@ FIXTURE(sriov) {
 };
 
 FIXTURE_VARIANT(sriov) {
-	unsigned int slot, vfs;
+	enum function_name vf;
 };
 
-FIXTURE_VARIANT_ADD(sriov, off_off) { .slot = 2, .vfs = 1 };
-FIXTURE_VARIANT_ADD(sriov, off_on) { .slot = 3, .vfs = 1 };
-FIXTURE_VARIANT_ADD(sriov, on_off) { .slot = 4, .vfs = 1 };
-FIXTURE_VARIANT_ADD(sriov, on_on) { .slot = 5, .vfs = 8 };
+FIXTURE_VARIANT_ADD(sriov, off_off) { VF_OFF_OFF };
+FIXTURE_VARIANT_ADD(sriov, off_on) { VF_OFF_ON };
+FIXTURE_VARIANT_ADD(sriov, on_off) { VF_ON_OFF };
+FIXTURE_VARIANT_ADD(sriov, on_on) { VF_ON_ON };
 
 FIXTURE_SETUP(sriov)
 {
-	bench_begin(_metadata, &self->b, variant->slot, 0);
+	bench_begin(_metadata, &self->b, functions[variant->vf].pf);
 }
 
 FIXTURE_TEARDOWN(sriov)
 {
-	vfs_set(variant->slot, 0);
+	vfs_set(self->b.f.name, 0);
 	bench_end(_metadata, &self->b);
 }
 
 TEST_F(sriov, numvfs_up_and_down)
 {
-	struct function vf[8];
+	struct function vf[functions[variant->vf].count];
 
-	for (unsigned int count = 1; count <= variant->vfs; count++) {
-		ASSERT_EQ(0, vfs_set(variant->slot, count));
+	for (unsigned int count = 1; count <= functions[variant->vf].count; count++) {
+		ASSERT_EQ(0, vfs_set(self->b.f.name, count));
 		check(_metadata, &self->b.f, &self->b.v, "pf", TRANSLATED);
 		for (unsigned int i = 1; i <= count; i++) {
-			ASSERT_EQ(0, function_find(&vf[i - 1], variant->slot, i));
+			ASSERT_EQ(0, function_find_vf(&vf[i - 1], variant->vf, i));
 			ASSERT_EQ(0, function_introduce(&vf[i - 1]));
 			check(_metadata, &vf[i - 1], NULL, "vf", TRANSLATED);
 		}
-		ASSERT_EQ(0, vfs_set(variant->slot, 0));
+		ASSERT_EQ(0, vfs_set(self->b.f.name, 0));
 		for (unsigned int i = 0; i < count; i++) {
 			EXPECT_EQ(0, iommu_ats(vf[i].sid));
 			EXPECT_EQ(0, smmu_config(vf[i].sid));
@@ -513,7 +514,7 @@ FIXTURE_SETUP(hotplug)
 	/* It would say so at the first unplug, and nothing after that. */
 	if (!access("/proc/lockdep", F_OK))
 		SKIP(return, "lockdep: upstream's pciehp takes its reset_lock under pci_rescan_remove_lock");
-	bench_begin(_metadata, &self->b, 6, 0);
+	bench_begin(_metadata, &self->b, PLAIN_ON);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
 
@@ -530,7 +531,7 @@ static pid_t power_off(struct vfio *v)
 	if (pid)
 		return pid;
 	vfio_close(v);
-	_exit(sysfs_write("0", "/sys/bus/pci/slots/6/power") ? 1 : 0);
+	_exit(slot_power_off(PLAIN_ON) ? 1 : 0);
 }
 
 /* In use, with something in its ATC, and with an eventfd for when the kernel wants it back. */
@@ -557,9 +558,9 @@ static void gone(struct __test_metadata *_metadata, struct bench *b)
 /* Another one in its place is as good as the first. */
 static void replug(struct __test_metadata *_metadata, struct bench *b)
 {
-	ASSERT_EQ(0, slot_plug());
+	ASSERT_EQ(0, slot_plug(PLAIN_ON));
 	ASSERT_TRUE(wait_until(true, &b->f));
-	ASSERT_EQ(0, function_find(&b->f, 6, 0));
+	ASSERT_EQ(0, function_find(&b->f, PLAIN_ON));
 	check(_metadata, &b->f, &b->v, "plugged", TRANSLATED);
 	ASSERT_EQ(0, function_bind(&b->f, "vfio-pci"));
 	type1_cycle(_metadata, b);
@@ -585,7 +586,7 @@ TEST_F(hotplug, pull_while_attached_and_replug)
 	struct bench *b = &self->b;
 	int request = in_use(_metadata, b);
 
-	ASSERT_EQ(0, slot_pull(6));
+	ASSERT_EQ(0, slot_pull(PLAIN_ON));
 	give_back(_metadata, b, request);
 	gone(_metadata, b);
 	/* The slot's driver ignores for a second what comes of its power being switched off. */
@@ -600,18 +601,18 @@ FIXTURE(quirked) {
 };
 
 FIXTURE_VARIANT(quirked) {
-	unsigned int slot, vf;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(quirked, function) { .slot = 9 };
-FIXTURE_VARIANT_ADD(quirked, vf) { .slot = 10, .vf = 1 };
-FIXTURE_VARIANT_ADD(quirked, pf) { .slot = 11 };
-FIXTURE_VARIANT_ADD(quirked, vf_of_pf) { .slot = 11, .vf = 1 };
-FIXTURE_VARIANT_ADD(quirked, amd_gpu) { .slot = 12 };
+FIXTURE_VARIANT_ADD(quirked, function) { PLAIN_QUIRKED };
+FIXTURE_VARIANT_ADD(quirked, vf) { VF_QUIRKED };
+FIXTURE_VARIANT_ADD(quirked, pf) { PF_QUIRKED };
+FIXTURE_VARIANT_ADD(quirked, vf_of_pf) { VF_OF_QUIRKED_PF };
+FIXTURE_VARIANT_ADD(quirked, amd_gpu) { AMD_GPU };
 
 FIXTURE_SETUP(quirked)
 {
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	bench_begin(_metadata, &self->b, variant->function);
 }
 
 FIXTURE_TEARDOWN(quirked)
@@ -644,20 +645,20 @@ FIXTURE(two) {
 };
 
 FIXTURE_VARIANT(two) {
-	unsigned int slot, vf;
+	enum function_name function;
 };
 
 /* Each beside the plain function that has ATS. */
-FIXTURE_VARIANT_ADD(two, plain_off) { .slot = 7 };
-FIXTURE_VARIANT_ADD(two, vf_off_on) { .slot = 3, .vf = 1 };
-FIXTURE_VARIANT_ADD(two, vf_on_on) { .slot = 5, .vf = 1 };
+FIXTURE_VARIANT_ADD(two, plain_off) { PLAIN_OFF };
+FIXTURE_VARIANT_ADD(two, vf_off_on) { VF_OFF_ON };
+FIXTURE_VARIANT_ADD(two, vf_on_on) { VF_ON_ON };
 
 FIXTURE_SETUP(two)
 {
 	self->other_v = (struct vfio)VFIO_NONE;
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	bench_begin(_metadata, &self->b, variant->function);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
-	ASSERT_EQ(0, function_find(&self->other, 6, 0));
+	ASSERT_EQ(0, function_find(&self->other, PLAIN_ON));
 	ASSERT_EQ(0, function_bind(&self->other, "vfio-pci"));
 }
 
@@ -724,18 +725,17 @@ FIXTURE(stale) {
 };
 
 FIXTURE_VARIANT(stale) {
-	unsigned int slot, vf;
-	bool deaf;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(stale, plain_on) { .slot = 6 };
-FIXTURE_VARIANT_ADD(stale, vf_on_on) { .slot = 5, .vf = 1 };
+FIXTURE_VARIANT_ADD(stale, plain_on) { PLAIN_ON };
+FIXTURE_VARIANT_ADD(stale, vf_on_on) { VF_ON_ON };
 /* The control: this one ignores invalidations, and that has to be seen. */
-FIXTURE_VARIANT_ADD(stale, ignores_invalidations) { .slot = 8, .deaf = true };
+FIXTURE_VARIANT_ADD(stale, ignores_invalidations) { IGNORES_INVALIDATIONS };
 
 FIXTURE_SETUP(stale)
 {
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	bench_begin(_metadata, &self->b, variant->function);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
 
@@ -747,7 +747,7 @@ FIXTURE_TEARDOWN(stale)
 TEST_F(stale, write_after_unmap)
 {
 	struct bench *b = &self->b;
-	bool lands = variant->deaf && usable(&b->f);
+	bool lands = functions[b->f.name].ignores_inv && usable(&b->f);
 	uint32_t missed = usable(&b->f) ? ATS_TESTDEV_MISS : ATS_TESTDEV_DISABLED;
 
 	ASSERT_EQ(0, vfio_attach(&b->v, &b->f, NULL));
@@ -773,17 +773,17 @@ FIXTURE(left_over) {
 };
 
 FIXTURE_VARIANT(left_over) {
-	unsigned int slot;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(left_over, function) { .slot = 6 };
-FIXTURE_VARIANT_ADD(left_over, quirked) { .slot = 9 };
+FIXTURE_VARIANT_ADD(left_over, function) { PLAIN_ON };
+FIXTURE_VARIANT_ADD(left_over, quirked) { PLAIN_QUIRKED };
 
 FIXTURE_SETUP(left_over)
 {
-	if (variant->slot == 6 && !machine_is("ats") && !machine_is("noats"))
+	if (!functions[variant->function].quirked && !machine_is("ats") && !machine_is("noats"))
 		SKIP(return, "ATS is allowed, and nobody uses it: the bit may be a hypervisor's");
-	bench_begin(_metadata, &self->b, variant->slot, 0);
+	bench_begin(_metadata, &self->b, variant->function);
 }
 
 FIXTURE_TEARDOWN(left_over)

@@ -144,16 +144,16 @@ static inline int add_again(struct function *f)
 	int ret;
 
 	if (f->vf) {
-		ret = vfs_set(f->slot, 0);
+		ret = vfs_set(functions[f->name].pf, 0);
 		if (!ret)
-			ret = vfs_set(f->slot, f->vf);
+			ret = vfs_set(functions[f->name].pf, f->vf);
 	} else {
 		ret = sysfs_write("1", "/sys/bus/pci/devices/%s/remove", f->bdf);
 		if (!ret)
 			ret = sysfs_write("1", "/sys/bus/pci/rescan");
 	}
 	if (!ret)
-		ret = function_find(f, f->slot, f->vf);
+		ret = function_find_vf(f, f->name, f->vf);
 	return ret ? ret : function_introduce(f);
 }
 

@@ -2,7 +2,7 @@
 /*
  * Invalidate Requests that take their time, or are never answered: a machine whose CMD_SYNC waits for Invalidate Completions and
  * fails with CERROR_ATC_INV_SYNC when they do not come, as on hardware. There the wait is a minute and more; here it is what
- * kit/machines.sh says, which is less than the second after which Linux no longer waits.
+ * bench/machines says, which is less than the second after which Linux no longer waits.
  *
  * Linux polls for the CMD_SYNC with interrupts off, so the error has to be seen by another CPU: the machine has two, and who may have
  * to wait in vain does so on the second.
@@ -48,19 +48,19 @@ FIXTURE(timeouts) {
 };
 
 FIXTURE_VARIANT(timeouts) {
-	unsigned int slot, vf;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(timeouts, vf_off_off) { .slot = 2, .vf = 1 };
-FIXTURE_VARIANT_ADD(timeouts, vf_off_on) { .slot = 3, .vf = 1 };
-FIXTURE_VARIANT_ADD(timeouts, vf_on_on) { .slot = 5, .vf = 1 };
-FIXTURE_VARIANT_ADD(timeouts, plain_on) { .slot = 6 };
-FIXTURE_VARIANT_ADD(timeouts, plain_off) { .slot = 7 };
+FIXTURE_VARIANT_ADD(timeouts, vf_off_off) { VF_OFF_OFF };
+FIXTURE_VARIANT_ADD(timeouts, vf_off_on) { VF_OFF_ON };
+FIXTURE_VARIANT_ADD(timeouts, vf_on_on) { VF_ON_ON };
+FIXTURE_VARIANT_ADD(timeouts, plain_on) { PLAIN_ON };
+FIXTURE_VARIANT_ADD(timeouts, plain_off) { PLAIN_OFF };
 
 FIXTURE_SETUP(timeouts)
 {
 	ASSERT_EQ(0, go_to_cpu(1));
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	bench_begin(_metadata, &self->b, variant->function);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
 
@@ -195,15 +195,15 @@ FIXTURE(in_flight) {
 };
 
 FIXTURE_VARIANT(in_flight) {
-	unsigned int slot, vf;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(in_flight, vf_on_on) { .slot = 5, .vf = 1 };
-FIXTURE_VARIANT_ADD(in_flight, plain_on) { .slot = 6 };
+FIXTURE_VARIANT_ADD(in_flight, vf_on_on) { VF_ON_ON };
+FIXTURE_VARIANT_ADD(in_flight, plain_on) { PLAIN_ON };
 
 FIXTURE_SETUP(in_flight)
 {
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	bench_begin(_metadata, &self->b, variant->function);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 	attach_and_fill_atc(_metadata, &self->b);
 }
@@ -278,7 +278,7 @@ FIXTURE_SETUP(pulled)
 	if (!access("/proc/lockdep", F_OK))
 		SKIP(return, "lockdep: see the hotplug of scenarios.c");
 	ASSERT_EQ(0, go_to_cpu(1));
-	bench_begin(_metadata, &self->b, 6, 0);
+	bench_begin(_metadata, &self->b, PLAIN_ON);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
 
@@ -292,7 +292,7 @@ static int pull(struct __test_metadata *_metadata, struct bench *b)
 	int request = vfio_removal_eventfd(&b->v);
 
 	ASSERT_LE(0, request);
-	ASSERT_EQ(0, slot_pull(6));
+	ASSERT_EQ(0, slot_pull(PLAIN_ON));
 	return request;
 }
 
@@ -305,7 +305,7 @@ static void release_and_replug(struct __test_metadata *_metadata, struct bench *
 	}
 	/* The slot's driver ignores for a second what comes of its power being switched off. */
 	sleep(2);
-	ASSERT_EQ(0, slot_plug());
+	ASSERT_EQ(0, slot_plug(PLAIN_ON));
 	ASSERT_TRUE(wait_until(true, &b->f));
 }
 

@@ -115,24 +115,24 @@ FIXTURE(tools) {
 };
 
 FIXTURE_VARIANT(tools) {
-	unsigned int slot, vf;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(tools, vf_off_off) { .slot = 2, .vf = 1 };
-FIXTURE_VARIANT_ADD(tools, vf_off_on) { .slot = 3, .vf = 1 };
-FIXTURE_VARIANT_ADD(tools, vf_on_off) { .slot = 4, .vf = 1 };
-FIXTURE_VARIANT_ADD(tools, vf_on_on) { .slot = 5, .vf = 1 };
-FIXTURE_VARIANT_ADD(tools, plain_on) { .slot = 6 };
-FIXTURE_VARIANT_ADD(tools, plain_off) { .slot = 7 };
-FIXTURE_VARIANT_ADD(tools, plain_quirked) { .slot = 9 };
-FIXTURE_VARIANT_ADD(tools, vf_quirked) { .slot = 10, .vf = 1 };
-FIXTURE_VARIANT_ADD(tools, vf_of_quirked_pf) { .slot = 11, .vf = 1 };
-FIXTURE_VARIANT_ADD(tools, pf_off_of_vf_on) { .slot = 3 };
-FIXTURE_VARIANT_ADD(tools, pf_on_of_vf_on) { .slot = 5 };
+FIXTURE_VARIANT_ADD(tools, vf_off_off) { VF_OFF_OFF };
+FIXTURE_VARIANT_ADD(tools, vf_off_on) { VF_OFF_ON };
+FIXTURE_VARIANT_ADD(tools, vf_on_off) { VF_ON_OFF };
+FIXTURE_VARIANT_ADD(tools, vf_on_on) { VF_ON_ON };
+FIXTURE_VARIANT_ADD(tools, plain_on) { PLAIN_ON };
+FIXTURE_VARIANT_ADD(tools, plain_off) { PLAIN_OFF };
+FIXTURE_VARIANT_ADD(tools, plain_quirked) { PLAIN_QUIRKED };
+FIXTURE_VARIANT_ADD(tools, vf_quirked) { VF_QUIRKED };
+FIXTURE_VARIANT_ADD(tools, vf_of_quirked_pf) { VF_OF_QUIRKED_PF };
+FIXTURE_VARIANT_ADD(tools, pf_off_of_vf_on) { PF_OFF_OF_VF_ON };
+FIXTURE_VARIANT_ADD(tools, pf_on_of_vf_on) { PF_ON_OF_VF_ON };
 
 FIXTURE_SETUP(tools)
 {
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	bench_begin(_metadata, &self->b, variant->function);
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
 
@@ -230,18 +230,18 @@ FIXTURE(pair) {
 };
 
 FIXTURE_VARIANT(pair) {
-	unsigned int slot, vf;
+	enum function_name function;
 };
 
 /* The other one is a plain function with ATS. */
-FIXTURE_VARIANT_ADD(pair, vf_off_on) { .slot = 3, .vf = 1 };
-FIXTURE_VARIANT_ADD(pair, vf_on_on) { .slot = 5, .vf = 1 };
-FIXTURE_VARIANT_ADD(pair, plain_off) { .slot = 7 };
+FIXTURE_VARIANT_ADD(pair, vf_off_on) { VF_OFF_ON };
+FIXTURE_VARIANT_ADD(pair, vf_on_on) { VF_ON_ON };
+FIXTURE_VARIANT_ADD(pair, plain_off) { PLAIN_OFF };
 
 FIXTURE_SETUP(pair)
 {
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
-	ASSERT_EQ(0, function_find(&self->other, 6, 0));
+	bench_begin(_metadata, &self->b, variant->function);
+	ASSERT_EQ(0, function_find(&self->other, PLAIN_ON));
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 	ASSERT_EQ(0, function_bind(&self->other, "vfio-pci"));
 }
@@ -275,7 +275,7 @@ FIXTURE(tool) {
 
 FIXTURE_SETUP(tool)
 {
-	bench_begin(_metadata, &self->b, 7, 0);
+	bench_begin(_metadata, &self->b, PLAIN_OFF);
 }
 
 FIXTURE_TEARDOWN(tool)
@@ -383,7 +383,7 @@ static int write_ats_control(const struct function *f, uint16_t value)
  * Behind the kernel's back the ATS Control Register of an attached function gets @value, again and again. Beside it is one
  * without ATS: on an old kernel that is the proof that it knows the capability bit.
  */
-static void check_seen(struct __test_metadata *_metadata, struct bench *b, unsigned int slot, uint16_t value,
+static void check_seen(struct __test_metadata *_metadata, struct bench *b, enum function_name name, uint16_t value,
 		       const char *complaint)
 {
 	struct timespec moment = { .tv_nsec = 1000000 };
@@ -394,7 +394,7 @@ static void check_seen(struct __test_metadata *_metadata, struct bench *b, unsig
 	bool seen = false;
 	char line[512];
 
-	ASSERT_EQ(0, function_find(&f, slot, 0));
+	ASSERT_EQ(0, function_find(&f, name));
 	ASSERT_EQ(0, function_bind(&f, "vfio-pci"));
 	ASSERT_EQ(0, function_bind(&b->f, "vfio-pci"));
 	ASSERT_EQ(0, program_start(&p, argv));
@@ -413,12 +413,12 @@ static void check_seen(struct __test_metadata *_metadata, struct bench *b, unsig
 
 TEST_F(tool, stress_sees_an_e_bit_that_is_not_set)
 {
-	check_seen(_metadata, &self->b, 6, 0, "E is 0");
+	check_seen(_metadata, &self->b, PLAIN_ON, 0, "E is 0");
 }
 
 TEST_F(tool, stress_sees_an_e_bit_that_should_not_be_set)
 {
-	check_seen(_metadata, &self->b, 9, PCI_ATS_CTRL_ENABLE, "E is 1");
+	check_seen(_metadata, &self->b, PLAIN_QUIRKED, PCI_ATS_CTRL_ENABLE, "E is 1");
 }
 
 /* Another function writes where nothing is mapped: the SMMU records an event, and the kernel says so. */
@@ -433,7 +433,7 @@ TEST_F(tool, stress_sees_the_log)
 	char line[512];
 
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
-	ASSERT_EQ(0, function_find(&other, 6, 0));
+	ASSERT_EQ(0, function_find(&other, PLAIN_ON));
 	ASSERT_EQ(0, function_bind(&other, "vfio-pci"));
 	ASSERT_EQ(0, vfio_attach(&other_v, &other, NULL));
 	ASSERT_EQ(0, program_start(&p, argv));
@@ -516,7 +516,7 @@ static uint64_t stress_cost(const struct function *f, const char *mode, unsigned
 }
 
 /*
- * The guest's time is its instructions, see kit/machines.sh, so CPU time is a count of them. What is paid once drops out of
+ * The guest's time is its instructions, see bench/machines, so CPU time is a count of them. What is paid once drops out of
  * the difference between a run and one of twice the length.
  */
 static void check_cost_of(struct __test_metadata *_metadata, const struct function *f, const char *mode)

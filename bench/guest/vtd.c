@@ -20,26 +20,26 @@ FIXTURE(function) {
 };
 
 FIXTURE_VARIANT(function) {
-	unsigned int slot, vf;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(function, vf_off_off) { .slot = 2, .vf = 1 };
-FIXTURE_VARIANT_ADD(function, vf_off_on) { .slot = 3, .vf = 1 };
-FIXTURE_VARIANT_ADD(function, vf_on_off) { .slot = 4, .vf = 1 };
-FIXTURE_VARIANT_ADD(function, vf_on_on) { .slot = 5, .vf = 1 };
-FIXTURE_VARIANT_ADD(function, plain_on) { .slot = 6 };
-FIXTURE_VARIANT_ADD(function, plain_off) { .slot = 7 };
-FIXTURE_VARIANT_ADD(function, plain_unaligned) { .slot = 15 };
-FIXTURE_VARIANT_ADD(function, vf_of_unaligned_pf) { .slot = 13, .vf = 1 };
-FIXTURE_VARIANT_ADD(function, vf_unaligned) { .slot = 14, .vf = 1 };
-FIXTURE_VARIANT_ADD(function, pf_of_unaligned_vf) { .slot = 14 };
-FIXTURE_VARIANT_ADD(function, untrusted) { .slot = 16 };
-FIXTURE_VARIANT_ADD(function, vf_untrusted) { .slot = 16, .vf = 1 };
+FIXTURE_VARIANT_ADD(function, vf_off_off) { VF_OFF_OFF };
+FIXTURE_VARIANT_ADD(function, vf_off_on) { VF_OFF_ON };
+FIXTURE_VARIANT_ADD(function, vf_on_off) { VF_ON_OFF };
+FIXTURE_VARIANT_ADD(function, vf_on_on) { VF_ON_ON };
+FIXTURE_VARIANT_ADD(function, plain_on) { PLAIN_ON };
+FIXTURE_VARIANT_ADD(function, plain_off) { PLAIN_OFF };
+FIXTURE_VARIANT_ADD(function, plain_unaligned) { PLAIN_UNALIGNED };
+FIXTURE_VARIANT_ADD(function, vf_of_unaligned_pf) { VF_OF_UNALIGNED_PF };
+FIXTURE_VARIANT_ADD(function, vf_unaligned) { VF_UNALIGNED };
+FIXTURE_VARIANT_ADD(function, pf_of_unaligned_vf) { PF_OF_UNALIGNED_VF };
+FIXTURE_VARIANT_ADD(function, untrusted) { PF_UNTRUSTED };
+FIXTURE_VARIANT_ADD(function, vf_untrusted) { VF_UNTRUSTED };
 
 FIXTURE_SETUP(function)
 {
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
-	ASSERT_EQ(variant->slot == 16, is_external(&self->b.f));
+	bench_begin(_metadata, &self->b, variant->function);
+	ASSERT_EQ(functions[variant->function].external, is_external(&self->b.f));
 	ASSERT_EQ(0, function_bind(&self->b.f, "vfio-pci"));
 }
 
@@ -81,19 +81,19 @@ FIXTURE(again) {
 };
 
 FIXTURE_VARIANT(again) {
-	unsigned int slot, vf;
+	enum function_name function;
 };
 
-FIXTURE_VARIANT_ADD(again, plain_on) { .slot = 6 };
-FIXTURE_VARIANT_ADD(again, vf_on_on) { .slot = 5, .vf = 1 };
-FIXTURE_VARIANT_ADD(again, quirked) { .slot = 9 };
-FIXTURE_VARIANT_ADD(again, vf_quirked) { .slot = 10, .vf = 1 };
-FIXTURE_VARIANT_ADD(again, pf_quirked) { .slot = 11 };
-FIXTURE_VARIANT_ADD(again, vf_of_quirked_pf) { .slot = 11, .vf = 1 };
+FIXTURE_VARIANT_ADD(again, plain_on) { PLAIN_ON };
+FIXTURE_VARIANT_ADD(again, vf_on_on) { VF_ON_ON };
+FIXTURE_VARIANT_ADD(again, quirked) { PLAIN_QUIRKED };
+FIXTURE_VARIANT_ADD(again, vf_quirked) { VF_QUIRKED };
+FIXTURE_VARIANT_ADD(again, pf_quirked) { PF_QUIRKED };
+FIXTURE_VARIANT_ADD(again, vf_of_quirked_pf) { VF_OF_QUIRKED_PF };
 
 FIXTURE_SETUP(again)
 {
-	bench_begin(_metadata, &self->b, variant->slot, variant->vf);
+	bench_begin(_metadata, &self->b, variant->function);
 }
 
 FIXTURE_TEARDOWN(again)

@@ -23,8 +23,8 @@
 enum use { FREE, GROUP, TYPE1, CDEV, IOAS, NESTED, NESTED_EATS };
 
 /**
- * struct place - a function of machine.cfg, and what the walk has made of it
- * @slot: its slot
+ * struct place - a function, and what the walk has made of it
+ * @name: which one
  * @vf: 0, or the number of the VF
  * @f: the function itself, if it is there
  * @v: it in the hands of user space
@@ -37,7 +37,8 @@ enum use { FREE, GROUP, TYPE1, CDEV, IOAS, NESTED, NESTED_EATS };
  * @memory: BUFFER bytes
  */
 struct place {
-	const unsigned int slot, vf;
+	enum function_name name;
+	unsigned int vf;
 	struct function f;
 	struct vfio v;
 	enum use use;
@@ -47,13 +48,22 @@ struct place {
 	uint8_t *memory;
 };
 
-/* All but the function that ignores invalidations, whose ATC is stale by design. */
-static struct place places[] = {
-	{ .slot = 2 }, { .slot = 2, .vf = 1 }, { .slot = 3 }, { .slot = 3, .vf = 1 }, { .slot = 4 }, { .slot = 4, .vf = 1 },
-	{ .slot = 5 }, { .slot = 5, .vf = 1 }, { .slot = 5, .vf = 2 }, { .slot = 5, .vf = 3 }, { .slot = 6 }, { .slot = 7 },
-	{ .slot = 9 }, { .slot = 10 }, { .slot = 10, .vf = 1 }, { .slot = 11 }, { .slot = 11, .vf = 1 }, { .slot = 12 },
-};
-#define PLACES (sizeof(places) / sizeof(places[0]))
+/* Of several VFs a walk uses that many. */
+#define MOST_VFS 3
+
+static struct place places[FUNCTIONS * MOST_VFS];
+static unsigned int place_count;
+
+/* All but functions that ignore invalidations, whose ATC is stale by design. */
+static void set_places(void)
+{
+	for (unsigned int name = 0; name < FUNCTIONS; name++) {
+		const struct function_info *info = &functions[name];
+
+		for (unsigned int n = 0; n < info->count && n < MOST_VFS && !info->ignores_inv; n++)
+			places[place_count++] = (struct place){ .name = name, .vf = info->is_vf ? n + 1 : 0 };
+	}
+}
 
 /* What all places share: the state of the random numbers, where the last mapping is, the guests' RAM, what was there to be seen. */
 static struct {
@@ -69,10 +79,11 @@ static unsigned int random_below(unsigned int limit)
 	return rand_r(&walk.state) % limit;
 }
 
-static struct place *place_of(unsigned int slot, unsigned int vf)
+/* The VF of that number, if it has one. */
+static struct place *vf_of(const struct place *pf, unsigned int vf)
 {
-	for (struct place *p = places; p < places + PLACES; p++)
-		if (p->slot == slot && p->vf == vf)
+	for (struct place *p = places; p < places + place_count; p++)
+		if (functions[p->name].pf == pf->name && p->vf == vf)
 			return p;
 	return NULL;
 }
@@ -81,23 +92,23 @@ static unsigned int vfs_of(const struct place *p)
 {
 	unsigned int count = 0;
 
-	while (place_of(p->slot, count + 1))
+	while (vf_of(p, count + 1))
 		count++;
-	return p->vf ? 0 : count;
+	return count;
 }
 
 static bool has_vfs(const struct place *p)
 {
-	return vfs_of(p) && place_of(p->slot, 1)->there;
+	return vfs_of(p) && vf_of(p, 1)->there;
 }
 
 /* Who else has a container, or an iommufd, that can be shared; chosen at random. */
 static struct place *partner(const struct place *p, enum use from, enum use to)
 {
-	unsigned int first = random_below(PLACES);
+	unsigned int first = random_below(place_count);
 
-	for (unsigned int i = 0; i < PLACES; i++) {
-		struct place *other = &places[(first + i) % PLACES];
+	for (unsigned int i = 0; i < place_count; i++) {
+		struct place *other = &places[(first + i) % place_count];
 
 		if (other != p && other->use >= from && other->use <= to)
 			return other;
@@ -107,7 +118,7 @@ static struct place *partner(const struct place *p, enum use from, enum use to)
 
 static int found(struct place *p)
 {
-	int ret = function_find(&p->f, p->slot, p->vf);
+	int ret = function_find_vf(&p->f, p->name, p->vf);
 
 	p->there = !ret;
 	p->identity = false;
@@ -209,7 +220,7 @@ static bool can_be_removed(const struct place *p)
 
 static bool can_be_unplugged(const struct place *p)
 {
-	return p->slot == 6 && has_no_driver(p);
+	return p->name == PLAIN_ON && has_no_driver(p);
 }
 
 /* ---- the steps */
@@ -376,7 +387,7 @@ STEP(set_vfs)
 	unsigned int before = 0, count;
 	struct place *vf;
 
-	for (count = 1; (vf = place_of(p->slot, count)); count++) {
+	for (count = 1; (vf = vf_of(p, count)); count++) {
 		if (!vf->there)
 			continue;
 		release(_metadata, vf);
@@ -387,9 +398,9 @@ STEP(set_vfs)
 	do
 		count = random_below(vfs_of(p) + 1);
 	while (count == before);
-	ASSERT_EQ(0, vfs_set(p->slot, count));
+	ASSERT_EQ(0, vfs_set(p->name, count));
 	for (; count; count--)
-		ASSERT_EQ(0, found(place_of(p->slot, count)));
+		ASSERT_EQ(0, found(vf_of(p, count)));
 }
 
 STEP(remove_and_rescan)
@@ -400,9 +411,9 @@ STEP(remove_and_rescan)
 
 STEP(unplug_and_plug)
 {
-	ASSERT_EQ(0, sysfs_write("0", "/sys/bus/pci/slots/6/power"));
+	ASSERT_EQ(0, slot_power_off(p->name));
 	ASSERT_TRUE(wait_until(false, &p->f));
-	ASSERT_EQ(0, slot_plug());
+	ASSERT_EQ(0, slot_plug(p->name));
 	ASSERT_TRUE(wait_until(true, &p->f));
 	ASSERT_EQ(0, found(p));
 }
@@ -502,7 +513,7 @@ static void check_place(struct __test_metadata *_metadata, const struct place *p
 
 static void check_all(struct __test_metadata *_metadata, const char *step)
 {
-	for (const struct place *p = places; p < places + PLACES; p++)
+	for (const struct place *p = places; p < places + place_count; p++)
 		check_place(_metadata, p, step);
 	EXPECT_EQ(walk.events, iommu_events()) {
 		TH_LOG("the IOMMU has recorded events");
@@ -530,6 +541,7 @@ static unsigned int parameter(const char *name, unsigned int otherwise)
 
 FIXTURE_SETUP(walk)
 {
+	set_places();
 	self->seed = parameter("bench.seed", 1);
 	self->steps = parameter("bench.steps", 50);
 	walk.state = self->seed;
@@ -543,7 +555,7 @@ FIXTURE_SETUP(walk)
 #ifdef IOMMU_VIOMMU_ALLOC
 	guest_tables((uint64_t *)walk.ram);
 #endif
-	for (struct place *p = places; p < places + PLACES; p++) {
+	for (struct place *p = places; p < places + place_count; p++) {
 		p->v = (struct vfio)VFIO_NONE;
 		p->memory = memory_get(BUFFER);
 		ASSERT_NE(NULL, p->memory);
@@ -557,7 +569,7 @@ FIXTURE_TEARDOWN(walk)
 	if (!__test_passed(_metadata))
 		TH_LOG("no shorter prefix fails than these steps: %u; again: make walk SEED=%u STEPS=%u", self->taken, self->seed,
 		       self->taken);
-	for (struct place *p = places; p < places + PLACES; p++)
+	for (struct place *p = places; p < places + place_count; p++)
 		vfio_close(&p->v);
 	close(walk.log);
 }
@@ -568,13 +580,13 @@ TEST_F_TIMEOUT(walk, invariant_holds, 100000)
 	printf("# the walk of seed %u, %u steps\n", self->seed, self->steps);
 	check_all(_metadata, "before the first step");
 	while (self->taken < self->steps && __test_passed(_metadata)) {
-		struct place *p = &places[random_below(PLACES)];
+		struct place *p = &places[random_below(place_count)];
 		const struct step *step = random_step();
 
 		if (!p->there || !step->possible(p))
 			continue;
 		self->taken++;
-		printf("#@ step n=%u slot=%u vf=%u %s\n", self->taken, p->slot, p->vf, step->name);
+		printf("#@ step n=%u slot=%u vf=%u %s\n", self->taken, functions[p->name].slot, p->vf, step->name);
 		step->take(_metadata, p);
 		check_all(_metadata, step->name);
 	}

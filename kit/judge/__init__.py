@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What judges a kernel: holes, kernels, machines, verdicts."""
+"""judge: runs programs on machines with a kernel, and reads the results against the holes."""

@@ -1,23 +1,29 @@
 # SPDX-License-Identifier: GPL-2.0
-"""./judge COMMAND: see COMMANDS."""
+"""judge COMMAND [ARGUMENT...]: see COMMANDS."""
 import sys
 
-from judge import queue
-from judge.errors import Bad
+from . import attribution, bench, machines, mutants, queue, report, tally
+from .errors import BAD_USE, Bad
 
-COMMANDS = {'prepare': queue.main, 'refresh': queue.main, 'queue': queue.main}
+COMMANDS = {
+    'prepare': queue.main, 'refresh': queue.main, 'queue': queue.main,
+    'make': bench.make, 'run': bench.run, 'compare': bench.compare, 'own': bench.own, 'show': bench.show, 'walk': bench.walk, 'steps': bench.steps, 'findings': bench.findings_of_holes,
+    'machines': lambda *words: machines.main(words), 'mutants': mutants.main, 'attribution': attribution.main, 'tally': tally.main, 'unittest': tally.unittest,
+    'report': report.main, 'holes': report.exposure,
+}
+OF_QUEUE = ('prepare', 'refresh', 'queue')
 
 
 def main(words):
-    """Run a command; its exit code."""
-    command = words[0] if words else ''
+    """Run a command; return its exit code."""
+    command, *rest = words or ['']
     try:
         if command not in COMMANDS:
-            raise Bad(f'no such command (known: {" ".join(COMMANDS)})')
-        return COMMANDS[command](*words)
+            raise Bad(f'no such command: {command or "none given"} (known: {" ".join(COMMANDS)})')
+        return COMMANDS[command](*([command] if command in OF_QUEUE else []), *rest)
     except Bad as error:
         print(f'{command or "judge"}: {error}', file=sys.stderr)
-        return 2
+        return BAD_USE
     except KeyboardInterrupt:
         return 130
 

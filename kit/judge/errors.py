@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Errors that a user can mend."""
+"""How the front door's programs end."""
+
+# Exit codes of every program: see docs/results.md.
+GOOD, FAILED, BAD_USE, LOST = 0, 1, 2, 3
 
 
 class Bad(Exception):

@@ -100,7 +100,21 @@ teardown() { [ ! -e "$BATS_TEST_TMPDIR/sent" ]; }
 	git -C "$TREE" add drivers/pci/tests
 	commit 'PCI/ATS: Add a file that git am changes'
 	"$REPO/kit/refresh.sh"
-	fails 'gives the tree of branch series: it is another tree then'
+	fails 'gives the exported tree: it is another tree then'
+}
+
+@test "export: MAINTAINERS gets its M: from the sender, and the queue names nobody" {
+	printf 'A\nM:\tAnn A <a@example.org>\nS:\tMaintained\n\nZ\nS:\tOrphan\n' >"$KERNEL/MAINTAINERS"
+	exportable
+	sed -i '5i PCI ADDRESS TRANSLATION SERVICES TESTS\nL:\tlinux-pci@vger.kernel.org\nS:\tMaintained\n' "$TREE/MAINTAINERS"
+	commit 'MAINTAINERS: Add the tests'
+	sed -i '7a F:\tdrivers/pci/tests/' "$TREE/MAINTAINERS"
+	commit 'MAINTAINERS: Add their folder'
+	"$REPO/kit/refresh.sh"
+	FROM='Jörg Ørsted & Son <joerg@example.org>' export_sh
+	[ "$(grep -lx $'+M:\tJörg Ørsted & Son <joerg@example.org>' "$OUT"/v1/* | xargs -n 1 basename)" = v1-0004-MAINTAINERS-Add-the-tests.patch ]
+	grep -qx $' M:\tJörg Ørsted & Son <joerg@example.org>' "$OUT"/v1/*0005*
+	not grep -rq Ørsted "$QUEUE" "$TREE/MAINTAINERS"
 }
 
 @test "export: the base is the release, and no commit of this machine" {

@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The bench's functions and machines, as bench/functions and bench/machines describe them.
+
+python3 -m judge.machines config ARCH               print QEMU's -readconfig file with the functions
+python3 -m judge.machines header ARCH               print the C header of bench/guest
+python3 -m judge.machines names ARCH                print the names of the machines
+python3 -m judge.machines arguments NAME KEY=VALUE...     print what Machine.arguments() returns
+python3 -m judge.machines command_line NAME KEY=VALUE...  print what Machine.command_line() returns; filters and parameters
+                                                          are lists of words
+"""
+import dataclasses
+import pathlib
+import re
+import sys
+
+from judge.errors import Bad
+
+BENCH = pathlib.Path(__file__).resolve().parents[2] / 'bench'
+QEMU_ARCH = {'arm64': 'aarch64', 'x86': 'x86_64'}
+
+COLUMNS = {'name': '[a-z][a-z0-9_]*', 'slot': '[2-9]|[12][0-9]|3[01]', 'kind': 'function|pf|vf', 'ats': 'on|off'}
+OPTIONS = {'count': '[2-8]', 'quirk': '[0-9a-f]{4}:[0-9a-f]{4}', 'vendor': '[0-9a-f]{4}', 'external': 'yes', 'arch': '|'.join(QEMU_ARCH)}
+# Properties that a function has only on a machine that sets them.
+ON_DEMAND = ('pasid-width', 'cxl-cache')
+
+# The fields of a machine, and what they can be.
+ANY, NUMBER = '.+', '[1-9][0-9]*'
+FIELDS = {'Machine': '[a-z][a-z0-9_-]*', 'Like': ANY, 'What': ANY, 'Arch': '|'.join(QEMU_ARCH), 'Program': ANY, 'Hardware': ANY,
+          'Initramfs': ANY, 'Carries': 'kernel', 'Board': ANY, 'Cpu': ANY, 'Smp': NUMBER, 'Memory': NUMBER, 'Icount': '[0-9]|10',
+          'Icount-sanitizers': '[0-9]|10', 'Kvm': ANY, 'Trace': ANY, 'SMMU': '([a-z-]+=[^ ]+ *)+',
+          'Device': ANY, 'Set': f"(({'|'.join(ON_DEMAND)}) *)+", 'Functions': 'none', 'Device-tree': '(add|delete) [a-z-]+',
+          'Firmware': ANY, 'Roms': ANY, 'Acpi-table': ANY, 'Kernel': ANY, 'Needs': '((firmware|selftests) *)+', 'Results': 'port|console'}
+LISTS = ('SMMU', 'Set', 'Kernel', 'Needs')
+REQUIRED = ('Machine', 'Arch', 'Board', 'Cpu', 'Smp', 'Memory', 'Kernel', 'Results')
+REQUIRED_WITH_FUNCTIONS = ('Program', 'Hardware', 'Initramfs')
+
+
+def lines_of(path):
+    """Yield place and text of each line of PATH that is no comment."""
+    for number, line in enumerate(path.read_text(encoding='utf-8').splitlines(), 1):
+        if not line.startswith('#'):
+            yield f'{path.parent.name}/{path.name}:{number}', line.strip()
+
+
+def check(name, value, pattern):
+    """Raise Bad unless VALUE is what NAME can be."""
+    if not re.fullmatch(pattern, value):
+        raise Bad(f'{name} cannot be "{value}": it is {pattern}')
+
+
+# ---- functions
+
+@dataclasses.dataclass
+class Function:
+    """One line of bench/functions; that of a VF may stand for several."""
+    name: str
+    slot: int
+    kind: str
+    ats: str
+    options: dict
+    pf: 'Function | None' = None
+
+    def on(self, arch):
+        """Whether machines of ARCH have it."""
+        return self.options.get('arch', arch) == arch
+
+    @property
+    def count(self):
+        """How many there are."""
+        return int(self.options.get('count', 1))
+
+    def devices(self):
+        """Yield the id and the properties of each of its QEMU devices."""
+        vendor, _, device = self.options.get('quirk', self.options.get('vendor', '')).partition(':')
+        extra = {'ats': self.ats, 'vendor-id': vendor and f'0x{vendor}', 'device-id': device and f'0x{device}'}
+        extra.update((key, value) for key, value in self.options.items() if '.' not in key and key not in (*OPTIONS, *ON_DEMAND))
+        for number in range(1, self.count + 1):
+            at = number if self.pf else 0
+            place = {'driver': 'ats-testdev', 'bus': f'rp{self.slot}', 'addr': f'0x{at >> 3:x}.0x{at & 7:x}',
+                     'sriov-pf': self.pf and self.pf.name}
+            id_ = f'{self.name}.{number}' if self.count > 1 else self.name
+            yield id_, {key: value for key, value in {**place, **extra}.items() if value}
+
+
+def device_properties():
+    """Return the names of ats-testdev's properties."""
+    return re.findall(r'DEFINE_PROP_\w+\("([a-z-]+)"', (BENCH / 'qemu/hw/misc/ats-testdev.c').read_text(encoding='utf-8'))
+
+
+def read_function(words):
+    """Return the function that the WORDS of a line describe."""
+    if len(words) < len(COLUMNS):
+        raise Bad(f"a line begins with {', '.join(COLUMNS)}")
+    for (column, pattern), value in zip(COLUMNS.items(), words):
+        check(column, value, pattern)
+    name, slot, kind, ats = words[:4]
+    options = {}
+    for word in words[4:]:
+        key, _, value = word.partition('=')
+        if key not in OPTIONS and not key.startswith('port.') and key not in device_properties():
+            raise Bad(f'unknown column "{key}": ats-testdev has no such property')
+        if key in options:
+            raise Bad(f'{key} is there twice')
+        check(key, value, OPTIONS.get(key, ANY))
+        options[key] = value
+    if 'count' in options and kind != 'vf':
+        raise Bad(f'count is for a VF, and {name} is none')
+    return Function(name, int(slot), kind, ats, options)
+
+
+def read_functions(path=BENCH / 'functions'):
+    """Return all functions, in the order of the file."""
+    found, taken = [], {}
+    for place, line in lines_of(path):
+        if not line:
+            continue
+        try:
+            function = read_function(line.split())
+            for key in (f'name {function.name}', f"slot {function.slot}{' for VFs' if function.kind == 'vf' else ''}"):
+                if key in taken:
+                    raise Bad(f'{key} is taken by {taken[key].name}')
+                taken[key] = function
+            found.append(function)
+        except Bad as bad:
+            raise Bad(f'{place}: {bad}') from None
+    for vf in (f for f in found if f.kind == 'vf'):
+        vf.pf = taken.get(f'slot {vf.slot}')
+        if not vf.pf or vf.pf.kind != 'pf' or vf.pf.options.get('arch') not in (None, vf.options.get('arch')):
+            raise Bad(f'{path.parent.name}/{path.name}: slot {vf.slot} has the VF {vf.name}, and no PF')
+    return found
+
+
+def qemu_config(functions, arch):
+    """Return the functions of ARCH as QEMU's -readconfig takes them."""
+    devices = {}
+    # QEMU wants a VF before its PF.
+    for function in sorted((f for f in functions if f.on(arch)), key=lambda f: (f.slot, not f.pf)):
+        port = devices.setdefault(f'rp{function.slot}', {'driver': 'pcie-root-port', 'bus': 'pcie.0', 'addr': f'0x{function.slot:x}.0x0',
+                                                         'chassis': function.slot, 'slot': function.slot})
+        port.update((key[5:], value) for key, value in function.options.items() if key.startswith('port.'))
+        devices.update(function.devices())
+    return '# SPDX-License-Identifier: GPL-2.0\n# Generated from bench/functions.\n' + ''.join(
+        f'\n[device "{id_}"]\n' + ''.join(f'  {key} = "{value}"\n' for key, value in device.items()) for id_, device in devices.items())
+
+
+def c_header(functions, arch):
+    """Return the functions of ARCH as bench/guest has them: struct function_info of bench.h."""
+    here = [f for f in functions if f.on(arch)]
+    rows = ''
+    for function in here:
+        id_, device = next(function.devices())
+        flags = {'is_vf': function.pf, 'ats': function.ats == 'on', 'quirked': 'quirk' in function.options,
+                 'external': 'external' in function.options, 'unaligned': function.options.get('page-aligned') == 'off',
+                 'ignores_inv': function.options.get('ignore-inv') == 'on'}
+        device = ','.join([device.pop('driver'), f'id={id_}', *(f'{key}={value}' for key, value in device.items())])
+        rows += (f'\t[{function.name.upper()}] = {{\n\t\t.id = "{id_}", .slot = {function.slot}, .count = {function.count}, '
+                 f'.pf = {(function.pf or function).name.upper()},\n\t\t.device = "{device}",\n'
+                 + ''.join(f'\t\t.{flag} = true,\n' for flag, value in flags.items() if value) + '\t},\n')
+    names = ''.join(f'\t{f.name.upper()},\n' for f in here)
+    return ('/* SPDX-License-Identifier: GPL-2.0 */\n/* Generated from bench/functions; bench.h includes it. */\n'
+            f'enum function_name {{\n{names}\tFUNCTIONS\n}};\n\n'
+            f'static const struct function_info functions[FUNCTIONS] = {{\n{rows}}};\n')
+
+
+# ---- machines
+
+def merged(inherited, own):
+    """Return the words of both; NAME=VALUE of OWN replaces the word with the same name."""
+    words = {word.partition('=')[0]: word for word in inherited.split()}
+    words.update((word.partition('=')[0], word) for word in own.split())
+    return ' '.join(words.values())
+
+
+class Machine:
+    """One stanza of bench/machines. Each field is an attribute: machine.device_tree; one that is missing is ''."""
+
+    def __init__(self, fields):
+        self.fields = fields
+        for field in FIELDS:
+            setattr(self, field.lower().replace('-', '_'), fields.get(field, ''))
+        self.name = self.machine
+        self.qemu = f'qemu-system-{QEMU_ARCH[self.arch]}'
+
+    def arguments(self, kernel, initrd='', config='', *, dtb='', acpi_table='', accel='tcg', sanitizers=False):
+        """Return QEMU's arguments, but for -append and where the output goes. CONFIG is a file of qemu_config(); DTB and ACPI_TABLE are
+        for a machine with Device-tree or Acpi-table; ACCEL=kvm is for a machine with Kvm, elsewhere it has no effect."""
+        shift, cpu = self.icount, self.cpu
+        if sanitizers and self.icount_sanitizers:
+            shift = self.icount_sanitizers
+        if self.kvm and accel == 'kvm':
+            cpu = self.kvm
+        options = [('-icount', shift and f'shift={shift},sleep=off'), ('-accel', self.kvm and accel), ('-M', self.board), ('-cpu', cpu),
+                   ('-smp', self.smp), ('-m', self.memory), *(('-global', f'arm-smmuv3.{word}') for word in self.smmu.split()),
+                   ('-trace', self.trace), ('-L', self.roms), ('-bios', self.firmware), ('-device', self.device),
+                   ('-acpitable', self.acpi_table and f'file={acpi_table}'), ('-dtb', self.device_tree and dtb), ('-kernel', kernel)]
+        if not self.functions:
+            options += [('-readconfig', config), ('-initrd', initrd)]
+            options += [('-set', f'device.{id_}.{key}={function.options[key]}') for function in read_functions() if function.on(self.arch)
+                        for id_, _ in function.devices() for key in self.set.split() if key in function.options]
+        return [str(word) for option, value in options if value for word in (option, value)]
+
+    def command_line(self, base_args='', filters=(), parameters=()):
+        """Return the kernel's command line. BASE_ARGS is what the kernel wants on every machine; FILTERS are the cases to run, without the
+        machine's name, none for all; PARAMETERS replace those of the stanza that have the same name."""
+        words = [merged(self.kernel, ' '.join(parameters))]
+        if self.program:
+            words.append(f'bench.machine={self.hardware} bench.program={self.program}')
+        words += [base_args] if base_args else []
+        if filters and self.program:
+            words.append('bench.filter=' + ','.join(f'-r,{case}' for case in filters))
+        elif filters:
+            if len(filters) > 1:
+                raise Bad(f'{self.name} runs all cases or one glob, not {len(filters)}')
+            words.append(f'kunit.filter_glob={filters[0]}')
+        return ' '.join(words)
+
+    def edit_device_tree(self, dtb, node):
+        """Return the command that does what Device-tree says to the file DTB, where NODE is the root complex."""
+        verb, name = self.device_tree.split()
+        return ['fdtput', *(['-d'] if verb == 'delete' else []), str(dtb), node, name]
+
+
+def make_machine(own, machines):
+    """Return the machine of a stanza that has the fields OWN; MACHINES are those above it."""
+    name, like = own.get('Machine', 'a stanza'), own.get('Like')
+    if name in machines:
+        raise Bad(f'{name}: there is a machine of that name already')
+    if like and like not in machines:
+        raise Bad(f'{name}: Like: no machine above is called {like}')
+    fields = dict(machines[like].fields) if like else {}
+    fields.pop('What', None)
+    fields.update({field: merged(fields.get(field, ''), value) if field in LISTS else value for field, value in own.items()})
+    for field in REQUIRED + (() if 'Functions' in fields else REQUIRED_WITH_FUNCTIONS):
+        if field not in fields:
+            raise Bad(f'{name} has no {field}')
+    return Machine(fields)
+
+
+def read_machines(path=BENCH / 'machines'):
+    """Return all machines by name, in the order of the file."""
+    machines, own = {}, {}
+    for place, line in [*lines_of(path), (path.name, '')]:
+        field, _, value = (part.strip() for part in line.partition(':'))
+        try:
+            if line:
+                if field not in FIELDS or field in own:
+                    raise Bad(f'{field} is there twice' if field in own else f"unknown field \"{field}\": there are {' '.join(FIELDS)}")
+                check(field, value, FIELDS[field])
+                own[field] = value
+            elif own:
+                machine = make_machine(own, machines)
+                machines[machine.name], own = machine, {}
+        except Bad as bad:
+            raise Bad(f'{place}: {bad}') from None
+    return machines
+
+
+def machine_called(name):
+    """Return the machine of that name."""
+    machines = read_machines()
+    if name not in machines:
+        raise Bad(f"no machine is called {name}: there are {' '.join(machines)}")
+    return machines[name]
+
+
+def main(argv):
+    """Do what the command line says; return the exit code."""
+    try:
+        command, what, *options = argv
+        options = dict(option.split('=', 1) for option in options)
+        options.update((key, options[key].split()) for key in ('filters', 'parameters') if key in options)
+        if command in ('names', 'config', 'header'):
+            check('ARCH', what, FIELDS['Arch'])
+        if command == 'names':
+            print(*(machine.name for machine in read_machines().values() if machine.arch == what))
+        elif command in ('arguments', 'command_line'):
+            result = getattr(machine_called(what), command)(**options)
+            print(*([result] if isinstance(result, str) else result))
+        else:
+            sys.stdout.write({'config': qemu_config, 'header': c_header}[command](read_functions(), what))
+    except Bad as bad:
+        print(f'machines: {bad}', file=sys.stderr)
+        return 2
+    except (ValueError, KeyError, TypeError):
+        print(__doc__, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Breaks the prepared tree in one way at a time, and sees the named cases fail.
+
+The header of a mutant, series/mutants/NAME.diff (see docs/queue.md):
+    What: is changed        Why: this must be noticed
+    Run: kunit, bench, vtd, selftest, x86, htmldocs, lint, coccinelle; for QEMU qtest
+    Expect: the cases, each of which has to fail        Bench: cases of the bench that have to fail as well
+    Hole: the hole that it opens again, where there is one
+    Dies: why QEMU does not survive the case, which is then how it is noticed
+"""
+import fcntl
+import os
+import pathlib
+import subprocess
+import sys
+
+from . import bench, queue, results, verdict
+from .errors import Bad, GOOD
+from .paths import Base, TOP, build_dir
+
+KINDS = {'linux': ('kunit', 'x86', 'vtd', 'bench', 'selftest', 'htmldocs', 'lint', 'coccinelle'), 'qemu': ('qtest',)}
+OLD_NAMES = {'um': 'kunit', 'arm64': 'kunit'}
+REQUIRED = ('What', 'Why', 'Run', 'Expect')
+
+
+class Mutant:
+    """One way to break the patched tree."""
+
+    def __init__(self, name, fields, diff):
+        self.name, self.diff = name, diff
+        words = {key: ' '.join(value) for key, value in fields.items()}
+        for key in REQUIRED:
+            if not words.get(key):
+                raise Bad(f'mutant {name} lacks "{key}:" in its header')
+        self.kind = OLD_NAMES.get(words['Run'], words['Run'])
+        self.expect, self.bench = words['Expect'].split(), words.get('Bench', '').split()
+        self.hole, self.dies = words.get('Hole', ''), 'Dies' in words
+
+
+class Field:
+    """The tree in which the mutants are planted, one at a time."""
+
+    def __init__(self, patches):
+        self.queue = patches
+        self.project = patches.project
+        self.base = Base() if self.project == 'linux' else None
+        self.log = patches.work / 'log' / 'mutants.log'
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.planted = patches.work / 'mutant.diff'
+        self.note = patches.work / 'borrowed'
+        lock = os.open(patches.work / 'tree.lock', os.O_RDWR | os.O_CREAT, 0o666)
+        if os.environ.get('TREE_LOCKED') != str(patches.tree):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            os.environ['TREE_LOCKED'] = str(patches.tree)
+        if not patches.is_clean():
+            raise Bad(f"{patches.tree} has work that is not in the queue: commit it and run 'make refresh', or put it away with 'git stash'")
+
+    def call(self, *command, **environment):
+        """Run a program of the front door into the log; return its exit code."""
+        with open(self.log, 'ab') as log:
+            return subprocess.run([str(word) for word in command], stdout=log, stderr=log, cwd=TOP, stdin=subprocess.DEVNULL,
+                                  env=os.environ | environment, check=False).returncode
+
+    def make(self, target):
+        """Build a file of the base; return whether that went well."""
+        return not self.call(os.environ.get('MAKE', 'make'), target)
+
+    def plant(self, mutant):
+        """Apply a mutant; return what git says against it."""
+        self.planted.write_text(mutant.diff, encoding='utf-8', errors='surrogateescape')
+        said = subprocess.run(['git', '-C', self.queue.tree, 'apply', '--whitespace=nowarn', self.planted], capture_output=True, text=True,
+                              env=queue.ENVIRONMENT, check=False)
+        if not said.returncode:
+            self.note.write_text(f'mutant {self.planted}\n', encoding='utf-8')
+        return said.stderr.splitlines()[0] if said.returncode else ''
+
+    def applies(self, mutant):
+        """Return what git says against a mutant that is only tried."""
+        said = subprocess.run(['git', '-C', self.queue.tree, 'apply', '--check', '-'], input=mutant.diff, capture_output=True, text=True,
+                              errors='surrogateescape', env=queue.ENVIRONMENT, check=False)
+        return said.stderr.splitlines()[0] if said.returncode else ''
+
+    def pull(self):
+        """Undo it."""
+        subprocess.run(['git', '-C', self.queue.tree, 'apply', '-R', '--whitespace=nowarn', self.planted], env=queue.ENVIRONMENT, check=True)
+        self.note.unlink()
+
+    # ---- running cases on the tree as it is: {case: status}, nothing if it does not build or run
+
+    def statuses(self, kind, cases):
+        """Run CASES of a KIND; return {case: status}."""
+        if kind == 'kunit':
+            return self.kunit(cases)
+        if kind in ('bench', 'vtd', 'selftest'):
+            return self.on_machines(kind, cases)
+        return self.check(kind, cases)
+
+    def kunit(self, cases):
+        """Run KUnit on the arm64 kernel: a suite alone where one has all CASES."""
+        if not self.make(self.base.work / 'kernels/tree/Image'):
+            return {}
+        suites = sorted({case.split('.')[0] for case in cases})
+        run = bench.run_machine(self.base, 'kunit', 'tree', suites if len(suites) == 1 else ())
+        return {case.name: case.status for case in run.cases}
+
+    def on_machines(self, kind, cases):
+        """Run scenarios or selftests in guests."""
+        base, found = self.base, {}
+        image = 'bzImage' if kind == 'vtd' else 'Image'
+        targets = [base.work / 'kernels/tree' / image]
+        if kind == 'selftest':
+            targets.append(base.work / 'guest/arm64/selftest-tree.cpio.gz')
+        if not all(self.make(target) for target in targets):
+            return {}
+        for name in dict.fromkeys(case.split('.')[0] for case in cases):
+            mine = [case.split('.', 1)[1] for case in cases if case.startswith(name + '.')]
+            run = bench.run_machine(base, name, 'tree', mine)
+            found |= {case.name: case.status for case in run.cases}
+            if run.lost:
+                found |= {f'{name}.{case}': found.get(f'{name}.{case}', 'lost') for case in mine}
+        return found
+
+    def check(self, kind, cases):
+        """Run a check, which leaves TAP."""
+        script, mode = TOP / 'kit' / f'{kind}.sh', {'lint': ['tree'], 'coccinelle': ['tree']}.get(kind, [])
+        names = {'x86': [case.removeprefix('x86.') for case in cases], 'htmldocs': []}.get(kind, cases)
+        folder = self.base.results if self.base else build_dir() / 'results' / f'qemu-{self.queue.base}'
+        tap = folder / f'{kind}-mutant.tap'
+        tap.unlink(missing_ok=True)
+        code = self.call(script, *mode, *names, LABEL='mutant', QUIET='1', TIMEOUT=os.environ.get('TIMEOUT', '60'))
+        if code == 2 or not tap.exists():
+            return {}
+        found = {}
+        for case in results.from_tap(tap, kind).cases:
+            name, _, rest = case.name.removeprefix(f'{kind}: ').partition(': ')
+            found[name] = 'lost' if rest.startswith('lost') else case.status
+        return found
+
+
+def reprieve(mutant, cases, found, where=''):
+    """Return why a mutant is not killed by CASES; '' if it is."""
+    if not found:
+        return f'does not build or run{where}'
+    for case in cases:
+        status = found.get(case, 'not run')
+        if status == 'pass':
+            return f'survived{where}: {case} passes'
+        if status == 'lost' and not mutant.dies:
+            return f'the machine was lost in {case}'
+        if status in ('not run', 'skip'):
+            return f'{case} did not run'
+    return ''
+
+
+def verdict_on(field, mutant):
+    """Plant a mutant, run its cases, and return the row."""
+    against = field.plant(mutant)
+    if against:
+        return verdict.claim(f'mutant {mutant.name}', False, f'does not apply: {against}')
+    try:
+        alive = reprieve(mutant, mutant.expect, field.statuses(mutant.kind, mutant.expect))
+        if not alive and mutant.bench:
+            alive = reprieve(mutant, mutant.bench, field.on_machines('bench', mutant.bench), ' on the bench')
+    finally:
+        field.pull()
+    row = verdict.claim(f'mutant {mutant.name}', not alive, alive)
+    row.why = row.why or f'killed by {" ".join(mutant.expect + mutant.bench)}'
+    print(f'mutants: {mutant.name}: {row.why}', flush=True)
+    return row
+
+
+def one_a_hole(mutants):
+    """Return those that opens each hole by KUnit: the first of each."""
+    chosen = {}
+    for mutant in mutants:
+        if mutant.kind == 'kunit' and mutant.hole:
+            chosen.setdefault(mutant.hole, mutant)
+    return list(chosen.values())
+
+
+def whole(field, kind, mutants):
+    """Return the rows that say that without a mutant the cases pass, if one does not."""
+    cases = sorted({case for mutant in mutants for case in mutant.expect})
+    rows, found = [], field.statuses(kind, cases)
+    beside = sorted({case for mutant in mutants for case in mutant.bench})
+    if beside:
+        found |= field.on_machines('bench', beside)
+    if kind in ('kunit', 'bench', 'vtd', 'selftest', 'qtest'):
+        bad = [case for case in cases + beside if found.get(case) != 'pass']
+    else:       # a check names what it finds: without a mutant it finds nothing there
+        bad = [case for case in cases if found.get(case) == 'fail'] + [case for case in beside if found.get(case) != 'pass']
+    if bad or not found:
+        rows.append(verdict.claim(f'mutants: {kind}', False, f'without any mutant {bad[0] if bad else "nothing"} '
+                                  f'{"does not pass" if bad else "runs"}, so nothing can be told (log {field.log})'))
+    return rows
+
+
+def main(target, which='all'):
+    """mutants FILE [all|some]: all mutants, or MUTANT=; "some": apply each, and run one KUnit mutant a hole. The rows go into FILE."""
+    patches = queue.Queue()
+    mutants = [Mutant(name, *parts) for name, parts in patches.mutants().items()]
+    for mutant in mutants:
+        if mutant.kind not in KINDS[patches.project]:
+            raise Bad(f'mutant {mutant.name}: Run: is one of {" ".join(KINDS[patches.project])}')
+    wanted = os.environ.get('MUTANT')
+    if wanted and wanted not in [mutant.name for mutant in mutants]:
+        raise Bad(f'no mutant is called {wanted}: {patches.name("mutants")} has them')
+    field, rows = Field(patches), []
+    field.log.write_bytes(b'')
+    chosen = [mutant for mutant in mutants if mutant.name == wanted] if wanted else one_a_hole(mutants) if which == 'some' else mutants
+    if which == 'some':
+        for mutant in mutants:
+            against = field.applies(mutant)
+            rows.append(verdict.claim(f'mutant {mutant.name} applies', not against, against))
+    for kind in KINDS[patches.project]:
+        mine = [mutant for mutant in chosen if mutant.kind == kind]
+        bad = whole(field, kind, mine) if mine else []
+        rows += bad or [verdict_on(field, mutant) for mutant in mine]
+    found = results.Run('mutants', 'tree', rows, facts={'base': patches.base, 'chosen': which})
+    pathlib.Path(target).parent.mkdir(parents=True, exist_ok=True)
+    found.save(target)
+    if any(row.status == 'fail' for row in rows):
+        os.utime(target, (0, 0))
+    sys.stdout.flush()
+    return GOOD
+
+

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Counts verdicts: the end of make test and make test-all."""
+import collections
+import os
+import pathlib
+import sys
+import time
+import unittest as framework
+
+from . import ktap, queue, results
+from .errors import FAILED, GOOD
+from .paths import DEFAULT_BASE, TOP, build_dir
+
+
+def title_of(path):
+    """Return how a verdict is named: 7.2 bench."""
+    return ' '.join(path.relative_to(build_dir() / 'results').with_suffix('').parts)
+
+
+def absent(path):
+    """Return the row of a verdict that there is not: lost, or skipped where the source of a base cannot be had."""
+    base = path.parent.name
+    if base in queue.Queue('linux').bases and base != DEFAULT_BASE and not (build_dir() / base / 'source').exists():
+        return results.Case(f'{title_of(path)}: the source of Linux {base} cannot be had', 'skip')
+    return results.Case(f'{title_of(path)}: no verdict: it was lost, or could not begin; see above', 'lost')
+
+
+def rows_of(path):
+    """Return the rows of one verdict."""
+    if not path.exists():
+        return [absent(path)]
+    found = results.read(path)
+    rows = [results.Case(f'{title_of(path)}: {row.name}', row.status, row.why) for row in found.cases]
+    if found.lost:
+        rows.append(results.Case(f'{title_of(path)}: {found.lost}', 'lost'))
+    return rows
+
+
+def age(path):
+    """Say of a verdict that this run found up to date when it was made."""
+    made = path.stat().st_mtime if path.exists() else 0
+    if not made or made >= float(os.environ.get('STARTED') or 0):
+        return ''
+    return time.strftime(' (as of %Y-%m-%d %H:%M UTC: nothing that it was made from has changed)', time.gmtime(made))
+
+
+def main(*targets):
+    """tally FILE...: name what failed and why something was skipped, count all, and end with the one line."""
+    count, skips = collections.Counter(), collections.Counter()
+    for target in map(pathlib.Path, targets):
+        rows = rows_of(target)
+        count.update(row.status for row in rows)
+        print(f'{title_of(target)}: {sum(row.status == "pass" for row in rows)} passed, '
+              f'{sum(row.status in ("fail", "lost") for row in rows)} failed, {sum(row.status == "skip" for row in rows)} skipped{age(target)}')
+        for row in rows:
+            if row.status in ('fail', 'lost'):
+                print(f'    {row.status}: {row.name}{": " if row.why else ""}{row.why}')
+            if row.status == 'skip':
+                skips[row.why or row.name] += 1
+    for why, number in skips.most_common():
+        print(f'skipped {number}: {why}')
+    bad = count['fail'] + count['lost']
+    print(f'{count["pass"]} passed, {bad} failed, {count["skip"]} skipped')
+    return FAILED if bad or not count['pass'] else GOOD
+
+
+class Recorder(framework.TestResult):
+    """Keeps each result as a case."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows = []
+
+    def keep(self, test, status, why=''):
+        """Add one result."""
+        self.rows.append((test.id(), status, why.strip().splitlines()[-1] if why.strip() else ''))
+
+    def addSuccess(self, test):
+        self.keep(test, 'pass')
+
+    def addFailure(self, test, err):
+        self.keep(test, 'fail', self._exc_info_to_string(err, test))
+
+    def addError(self, test, err):
+        self.keep(test, 'fail', self._exc_info_to_string(err, test))
+
+    def addSkip(self, test, reason):
+        self.keep(test, 'skip', reason)
+
+    def addSubTest(self, test, subtest, err):
+        if err:
+            self.keep(subtest, 'fail', self._exc_info_to_string(err, test))
+
+
+def unittest():
+    """unittest: run the tests of this package, and print TAP."""
+    recorder = Recorder()
+    framework.defaultTestLoader.discover(str(TOP / 'kit/tests')).run(recorder)
+    sys.stdout.write(ktap.write(recorder.rows))
+    return FAILED if any(status == 'fail' for _, status, _ in recorder.rows) else GOOD

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0
+# Kernels, guests, QEMU. kbuild and ninja decide what to compile.
+.PHONY: qemu
+
+KERNEL_INPUTS := bases/$(BASE) kit/kernel.sh $(wildcard kit/config/*.config)
+$(W)/kernels/unpatched/%: $(W)/unpatched.tree $(KERNEL_INPUTS)
+	@+kit/kernel.sh unpatched $*
+$(W)/kernels/patched/%: $(W)/patched.tree $(KERNEL_INPUTS)
+	@+kit/kernel.sh patched $*
+$(W)/kernels/san/%: $(W)/patched.tree $(KERNEL_INPUTS)
+	@+kit/kernel.sh san $*
+# Branch without: the patches without those of one hole. See kit/judge/attribution.py.
+$(W)/kernels/without/%: FORCE | $(W)/prepared
+	@+kit/kernel.sh without $*
+$(W)/kernels/tree/%: FORCE | $(W)/prepared
+	@+kit/kernel.sh tree $*
+
+# QEMU's configuration, of bench/functions; the guest makes its header of it.
+$(BUILD_DIR)/bench/functions-%.cfg: bench/functions kit/judge/machines.py
+	@mkdir -p $(@D)
+	@$(JUDGE) machines config $* >$@
+
+# What the guests start with. The kernel's headers and its own selftests come from the patched code.
+GUEST_INPUTS := $(wildcard bench/guest/*) bench/functions kit/judge/machines.py bench/qemu/include/hw/misc/ats-testdev.h kit/guest.sh
+$(W)/guest/arm64/selftest-tree.cpio.gz: $(GUEST_INPUTS) FORCE | $(W)/prepared
+	@+kit/guest.sh selftest tree
+$(W)/guest/arm64/%.cpio.gz $(W)/guest/x86/%.cpio.gz: $(W)/patched.tree $(GUEST_INPUTS)
+	@+kit/guest.sh $*
+
+# A run over several bases builds QEMU once: QEMU_READY is set for the rest.
+QEMU := $(Q)/build/qemu-system-aarch64
+QEMU_X86 := $(Q)/build/qemu-system-x86_64
+ifndef QEMU_READY
+$(QEMU): $(Q)/prepared FORCE
+	@+kit/qemu.sh
+$(QEMU_X86): $(Q)/prepared FORCE | $(QEMU)
+	@+kit/qemu.sh x86
+endif
+qemu: $(QEMU) ## build the QEMU of the bench: its queue over its source

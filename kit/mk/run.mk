@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0
+# Machines, run with a kernel, and held against the holes.
+.PHONY: bench bench-x86 kunit kunit-arm64 kunit-compare selftest walk judge
+
+include $(W)/machines.mk
+$(W)/machines.mk: bench/machines bases/$(BASE) kit/judge/machines.py kit/judge/bench.py
+	@mkdir -p $(@D)
+	@$(JUDGE) make >$@
+
+# MACHINE= takes one of a set.
+machines = $(if $(MACHINE),$(filter $(MACHINE),$(MACHINES_$(1))),$(MACHINES_$(1)))
+emulator = $(if $(filter x86/%,$(GUEST_$(1))),$(QEMU_X86),$(QEMU))
+generated = $(BUILD_DIR)/bench/functions-$(if $(filter x86/%,$(GUEST_$(1))),x86,arm64).cfg
+initramfs = $(if $(GUEST_$(1)),$(W)/guest/$(if $(filter tree,$(2)),$(subst /selftest.,/selftest-tree.,$(GUEST_$(1))),$(GUEST_$(1))))
+
+define run
+$(R)/$(2)/$(1).json: $(W)/kernels/$(2)/$(IMAGE_$(1)) $(call initramfs,$(1),$(2)) $(call generated,$(1)) bench/machines $(call emulator,$(1)) $(AGAIN)
+	@$$(JUDGE) run $(1) $(2)
+endef
+ALL_MACHINES := $(foreach set,kunit bench walk selftests x86,$(MACHINES_$(set)))
+$(foreach machine,$(ALL_MACHINES),$(foreach kernel,unpatched patched tree san,$(eval $(call run,$(machine),$(kernel)))))
+$(R)/%/um.json: $(W)/kernels/%/linux
+	@$(JUDGE) run um $*
+
+# Both kernels of one set: the rows are those of the holes.
+both = $(foreach kernel,unpatched patched,$(patsubst %,$(R)/$(kernel)/%.json,$(1)))
+named = $(R)/$(1)$(if $(MACHINE),-$(MACHINE)).json
+define compared
+$(call named,$(1)): $(call both,$(call machines,$(1))) $(wildcard holes/*) $(wildcard kit/judge/*.py)
+	@$$(JUDGE) compare $(1) $$@ $(call machines,$(1))
+endef
+$(foreach set,kunit bench walk selftests x86,$(eval $(call compared,$(set))))
+known = $(if $(filter $(MACHINE),$(MACHINES_$(1))),,$(if $(MACHINE),$(error no machine is called $(MACHINE) (known: $(MACHINES_$(1))))))
+shown = $(call known,$(1))@$(JUDGE) show $(call named,$(1))
+
+# KERNEL=tree, unpatched or patched by itself.
+KERNEL := $(or $(KERNEL),tree)
+alone = $(R)/$(KERNEL)-$(1).json
+define by-itself
+$(call alone,$(1)): $(patsubst %,$(R)/$(KERNEL)/%.json,$(2)) FORCE
+	@$$(JUDGE) own $$@ $(KERNEL) $(2)
+endef
+CASE_MACHINES = $(sort $(foreach case,$(CASES),$(firstword $(subst ., ,$(case)))))
+JUDGED := $(or $(CASE_MACHINES),$(call machines,bench))
+$(eval $(call by-itself,judge,$(JUDGED)))
+$(eval $(call by-itself,um,um))
+$(eval $(call by-itself,kunit,kunit))
+$(eval $(call by-itself,selftest,$(MACHINES_selftests)))
+$(R)/san.json: $(patsubst %,$(R)/san/%.json,$(call machines,bench)) kit/judge/verdict.py
+	@$(JUDGE) own $@ san $(call machines,bench)
+ifneq ($(strip $(CASES)$(FILTER)$(KERNEL_ARGS)),)
+$(patsubst %,$(R)/$(KERNEL)/%.json,$(ALL_MACHINES) um): FORCE
+endif
+
+bench: $(if $(SAN),$(R)/san.json,$(call named,bench)) ## the scenarios on both kernels, and the table; SAN=1, MACHINE=
+	$(if $(SAN),@$(JUDGE) show $(R)/san.json,$(call shown,bench))
+bench-x86: $(call named,x86) ## the same with VT-d, on an x86 kernel with KASAN
+	$(call shown,x86)
+judge: $(call alone,judge) ## the scenarios on one kernel, KERNEL=tree unless named: MACHINE=, CASES=
+	@$(JUDGE) show $<
+kunit: $(if $(filter x86_64,$(shell uname -m)),$(call alone,um),$(call alone,kunit)) ## the PCI ATS suite on the tree, under UML; on an arm64 host in the arm64 kernel
+	@$(JUDGE) show $<
+kunit-arm64: $(call alone,kunit) ## the PCI ATS and SMMUv3 suites on the tree, in an arm64 guest
+	@$(JUDGE) show $<
+kunit-compare: $(R)/kunit.json ## the KUnit cases on both kernels, and the table
+	@$(JUDGE) show $<
+selftest: $(if $(filter file,$(origin KERNEL)),$(R)/selftests.json,$(call alone,selftest)) ## iommufd's selftests, the DMA map stress and a VMM's decision, on both kernels; KERNEL=tree
+	@$(JUDGE) show $<
+walk: $(R)/$(if $(SEED)$(STEPS),tree/walk-seed.json,walk.json) ## random walks over the functions, on both kernels; SEED= or STEPS= takes one, on the tree
+	@$(JUDGE) $(if $(SEED)$(STEPS),steps,show) $<
+$(R)/tree/walk-seed.json: $(W)/kernels/tree/Image $(W)/guest/arm64/initramfs.cpio.gz $(BUILD_DIR)/bench/functions-arm64.cfg $(QEMU) FORCE
+	@$(JUDGE) walk $(or $(SEED),1) $(or $(STEPS),2000)

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0
+# Packages, sources, and the queue laid over them.
+.PHONY: deps fetch prepare refresh queue
+
+deps: ## install the distribution packages that are missing (the only step that needs root)
+	@kit/deps.sh
+fetch: ## find, verify and unpack the kernel source, once
+	@kit/fetch.sh
+prepare: ## lay the series over it, in git: build/BASE/linux
+	@$(JUDGE) prepare
+refresh: ## make what is committed in build/BASE/linux the series again, for all kernels
+	@$(JUDGE) refresh
+queue: ## print the patches for BASE=
+	@$(JUDGE) queue
+
+new_files = $(addprefix $(1),$(shell sed -n 's/^[[:space:]]*+ //p' $(1)series/order))
+# A source that is named has to be the one that is there.
+$(W)/source: bases/$(BASE) $(if $(LINUX_TARBALL)$(LINUX_TREE),FORCE)
+	@PROJECT=linux kit/fetch.sh
+	@test $@ -nt $< || touch $@
+$(W)/prepared: $(W)/source $(wildcard series/order series/*/*.patch) $(call new_files,)
+	@FORCE= PROJECT=linux $(JUDGE) prepare
+	@touch $@
+# prepare writes these, and only where the code has become another.
+$(W)/unpatched.tree $(W)/patched.tree: $(W)/prepared ;
+
+$(Q)/source: bench/qemu/bases/$(QEMU_BASE) $(if $(QEMU_TARBALL)$(QEMU_TREE),FORCE)
+	@PROJECT=qemu kit/fetch.sh
+	@test $@ -nt $< || touch $@
+$(Q)/prepared: $(Q)/source $(wildcard bench/qemu/series/order bench/qemu/series/*/*.patch) $(call new_files,bench/qemu/)
+	@FORCE= PROJECT=qemu $(JUDGE) prepare
+	@touch $@

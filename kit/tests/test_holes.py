@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Holes and versions, on small holes made here; and holes/ itself can be read."""
+# pylint: disable=missing-function-docstring,invalid-name
+import tempfile
+import unittest
+from pathlib import Path
+
+from judge import holes
+from judge.errors import Bad
+from judge.versions import Window, bounds, reached, version
+
+V72, V73, V612 = (7, 2, 13), (7, 3, 4), (6, 12, 117)
+
+
+def hole(slug, *fields, since='ever', cases='Cases: ats.a.b'):
+    """A hole with some fields besides those that it must have."""
+    return holes.Hole(slug, '\n'.join(['# SPDX-License-Identifier: GPL-2.0', 'Title: It breaks', f'Since: {since}', 'Seen-as: silent',
+                                       *fields, *[cases] * bool(cases)]) + '\n\nIt does.\n')
+
+
+class Versions(unittest.TestCase):
+    """versions.py"""
+
+    def test_a_version_is_what_a_text_begins_with(self):
+        for text, wanted in (('7.2', (7, 2)), ('7.3-rc4', (7, 3)), ('6.12.117+deb13-arm64', V612), ('10.2.2', (10, 2, 2))):
+            self.assertEqual(version(text), wanted)
+        for text in ('', '7', 'v7.2', 'ever'):
+            self.assertRaises(Bad, version, text)
+
+    def test_a_stable_release_counts_as_its_mainline_release(self):
+        window, rest = Window.parse('[6.13, 7.3) a case')
+        self.assertEqual(rest, 'a case')
+        self.assertEqual([v in window for v in (V612, (6, 13), V72, (7, 3), V73)], [False, True, True, False, False])
+
+    def test_an_end_of_a_window_may_be_open(self):
+        self.assertEqual([V72 in Window.parse(line)[0] for line in ('[7.2,) x', '[,7.2) x', '[,) x', 'x', '[7.3,) x')],
+                         [True, False, True, True, False])
+
+    def test_what_is_no_window(self):
+        for line in ('[7.2] x', '[7.2,7.3 x', '[7.3,7.2) x', '[a,b) x'):
+            self.assertRaises(Bad, Window.parse, line)
+
+    def test_a_change_reaches_mainline_and_stable_branches(self):
+        changed = bounds('7.3 6.12.108..6.12.117 6.18.5')
+        for release, wanted in (('6.12.107', False), ('6.12.110', None), ('6.12.117', True), ('6.18.4', False), ('6.18.5', True),
+                                ('7.2.13', False), ('7.3', True), ('7.4', True)):
+            self.assertIs(reached(version(release), changed), wanted, release)
+        self.assertIs(reached((6, 18, 5), bounds('6.13..7.1 6.18.5')), True)
+        self.assertIs(reached((2, 6), bounds('ever')), True)
+        self.assertIs(reached(V73, bounds('')), False)
+
+
+class Format(unittest.TestCase):
+    """One file."""
+
+    def test_fields(self):
+        h = hole('a-b', 'Until: 7.3', 'Behind: c d', 'Introduced-by: 123456789abc', 'Upstream: abc ("PCI: One") def ("PCI: Two")',
+                 'Patches:', '\t[7.2,) PCI: A', '\t# why', '\tPCI: B', 'Splat: ats | WARNING: (a|b)', 'Read: 6.12.95', 'Known-as: H1',
+                 'Rows:', '\tats.a.b | a | b', 'Findings:', '\tx.c:f:ignored patch', '\tx.c:g:ignored', 'Decisive: ats.a.b')
+        self.assertEqual((h.slug, h.title, h.seen_as, h.behind, h.text), ('a-b', 'It breaks', ['silent'], ['c', 'd'], 'It does.'))
+        self.assertEqual(h.upstream, {'abc': 'PCI: One', 'def': 'PCI: Two'})
+        self.assertEqual(h.globs(V612, 'patches'), ['PCI: B'])
+        self.assertEqual(h.globs(V72, 'patches'), ['PCI: A', 'PCI: B'])
+        self.assertEqual(h.splats, [(Window(), 'ats', 'WARNING: (a|b)')])
+        self.assertEqual(h.rows, [(Window(), 'ats.a.b', 'a | b')])
+        self.assertEqual((h.globs(V72, 'findings'), h.globs(V72, 'mended')), (['x.c:f:ignored', 'x.c:g:ignored'], ['x.c:f:ignored']))
+        self.assertEqual((h.introduced_by, h.read, h.known_as, h.unseen), (['123456789abc'], ['6.12.95'], 'H1', ''))
+
+    def test_what_is_wrong_with_a_file(self):
+        good = 'Title: T\nSince: ever\nSeen-as: silent\nCases: a.b\n\nText\n'
+        holes.Hole('ok', good)
+        for slug, content, message in (
+                ('ok', good.replace('Since: ever\n', ''), 'has no Since'),
+                ('ok', good.replace('Since', 'Sinse'), 'is no field'),
+                ('ok', good.replace('Cases', 'Since'), 'is there twice'),
+                ('ok', good.replace('silent', 'funny'), 'Seen-as: takes'),
+                ('ok', good.replace('T\n', 'T' * 111 + '\n', 1), 'a title of 111'),
+                ('ok', good.replace('Cases: a.b\n', ''), 'neither Cases nor Unseen'),
+                ('ok', good.replace('Text', ''), 'has no text'),
+                ('ok', good.replace('Cases: a.b', 'Cases: [7 a.b'), 'does not begin with a window'),
+                ('ok', good.replace('\n\n', '\nRows: a.b\n\n'), 'wants 2 parts'),
+                ('Not_ok', good, 'is no name')):
+            with self.assertRaises(Bad) as caught:
+                holes.Hole(slug, content)
+            self.assertIn(message, str(caught.exception))
+
+    def test_behind_is_another_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for slug, behind in (('one', ''), ('two', 'Behind: one\n')):
+                Path(folder, slug).write_text(f'Title: T\nSince: ever\nSeen-as: silent\nCases: a.b\n{behind}\nText\n', encoding='utf-8')
+            self.assertEqual([h.slug for h in holes.load(folder)], ['one', 'two'])
+            Path(folder, 'one').unlink()
+            self.assertRaises(Bad, holes.load, folder)
+
+    def test_the_folder_can_be_read(self):
+        self.assertTrue(holes.load(Path(__file__).parents[2] / 'holes'))
+
+    def test_status(self):
+        h = hole('a', 'Until: 7.3 6.12.108..6.12.117', since='6.11')
+        self.assertEqual([h.status(version(v)) for v in ('6.10.3', '6.11', '6.12.107', '6.12.108', '6.12.117', '7.2.13', '7.3')],
+                         ['absent', 'present', 'present', 'unknown', 'absent', 'present', 'absent'])
+        self.assertEqual(hole('a', since='6.15 6.12.28..6.12.117').status((6, 12, 90)), 'unknown')
+
+
+class Globs(unittest.TestCase):
+    """Names of cases."""
+
+    def test_braces_are_as_in_a_shell(self):
+        self.assertEqual(holes.braces('a{b,c{d,e}}.{f,g}'), ['ab.f', 'ab.g', 'acd.f', 'acd.g', 'ace.f', 'ace.g'])
+
+    def test_a_star_does_not_cross_a_dot(self):
+        for name, glob, wanted in (('ats.a.b', 'ats.*.b', True), ('ats.a.x.b', 'ats.*.b', False), ('ats.a.b', 'ats.*', False),
+                                   ('noats.a', '{*-without-ats,noats}.a', True), ('x-without-ats.a', '{*-without-ats,noats}.a', True),
+                                   ('vtd-scalable.again.x', '{tools.tools,vtd*.again}.x', True), ('atsXa', 'ats.a', False),
+                                   ('drivers/x.c:f:a', 'drivers/x.c:f:a', True)):
+            self.assertEqual(holes.matches(name, glob), wanted, (name, glob))
+
+    def test_machine_acpi_is_machine_ats(self):
+        self.assertTrue(holes.matches('acpi.a.b', '{ats,noats}.a.*'))
+        self.assertFalse(holes.matches('acpi.a.b', 'noats.a.*'))
+
+
+class Says(unittest.TestCase):
+    """What holes say about names."""
+
+    def setUp(self):
+        self.holes = [hole('first', 'Rows:', '\tats.a.b | first', '\tats.x.y | not its own', 'Patches: P2', cases='Cases: ats.{a,c}.b'),
+                      hole('gone', 'Until: 7.0', 'Rows: ats.c.b | gone', cases='Cases: ats.c.b'),
+                      hole('second', 'Rows:', '\t[7.3,) ats.a.b | second', '\tats.d.b | d', 'Patches: P1', 'Decisive: ats.a.b',
+                           cases='Cases:\n\t[7.0,) ats.a.b\n\tats.d.b')]
+        self.names = ['ats.a.b', 'ats.c.b', 'ats.d.b', 'ats.e.b', 'acpi.a.b']
+
+    def test_claims(self):
+        self.assertEqual(holes.claims(self.holes, V72, self.names),
+                         {'ats.a.b': ['first', 'second'], 'acpi.a.b': ['first', 'second'], 'ats.c.b': ['first'], 'ats.d.b': ['second']})
+        self.assertEqual(holes.claims(self.holes, V612, ['ats.a.b', 'ats.c.b']), {'ats.a.b': ['first'], 'ats.c.b': ['first', 'gone']})
+
+    def test_decisive(self):
+        self.assertEqual(holes.decisive(self.holes, V72, self.names),
+                         {'first': ['ats.c.b'], 'second': ['ats.a.b', 'ats.d.b', 'acpi.a.b']})
+
+    def test_rows(self):
+        self.assertEqual(holes.rows(self.holes, V72, self.names), [('ats.a.b', 'first'), ('ats.d.b', 'd')])
+        self.assertEqual(holes.rows(self.holes, V72, self.names, ['P1', 'P2']), [('ats.d.b', 'd'), ('ats.a.b', 'first')])
+        self.assertEqual(holes.rows(self.holes, V72, ['ats.d.b'], ['P2']), [('ats.d.b', 'd')])
+
+    def test_not_shown(self):
+        unseen = hole('dark', 'Unseen: a race', cases='')
+        elsewhere = hole('elsewhere', cases='Cases:\n\tvtd*.a.b\n\t[7.3,) ats.f.b')
+        self.assertEqual(holes.not_shown([*self.holes, unseen, elsewhere], V72, self.names),
+                         [('dark', 'a race'), ('elsewhere', 'needs vtd*')])
+
+
+class Checks(unittest.TestCase):
+    """Each is one line."""
+
+    def problem(self, problems, *words):
+        self.assertEqual(len(problems), 1, problems)
+        self.assertNotIn('\n', problems[0])
+        for word in words:
+            self.assertIn(word, problems[0])
+
+    def test_a_glob_that_matches_nothing(self):
+        h = hole('a', cases='Cases: {ats,vtd}.{a,b}.c')
+        self.assertEqual(holes.check_globs([h], V72, ['ats.a.c', 'ats.b.c']), [])
+        self.problem(holes.check_globs([h], V72, ['ats.a.c']), 'holes/a', 'ats.b.c matches nothing')
+        self.assertEqual(holes.check_globs([hole('a', since='7.3')], V72, ['ats.x.y']), [])
+        self.assertEqual(holes.check_globs([hole('a', cases='Cases: [7.3,) ats.a.b')], V72, ['ats.x.y']), [])
+        self.problem(holes.check_globs([hole('a', 'Decisive: ats.z.b')], V72, ['ats.a.b'], 'decisive'), 'ats.z.b')
+        self.problem(holes.check_globs([hole('a', 'Findings: x.c:f:y')], V72, [], 'findings'), 'x.c:f:y matches nothing')
+
+    def test_a_failure_that_no_hole_explains(self):
+        self.problem(holes.check_results([hole('a')], V72, ['ats.a.b', 'ats.c.d'], []), 'ats.c.d fails, and no hole explains it')
+        self.problem(holes.check_results([hole('a')], V72, ['x.c:f:y'], [], 'findings'), 'x.c:f:y fails')
+
+    def test_a_claimed_case_that_passes(self):
+        self.problem(holes.check_results([hole('a')], V72, [], ['ats.a.b', 'ats.c.d']), 'ats.a.b passes, and a claims it')
+
+    def test_a_hole_that_nothing_shows(self):
+        late = hole('late', cases='Cases: [7.3,) ats.a.b')
+        self.problem(holes.check_shown([hole('a'), late, hole('dark', 'Unseen: a race', cases='')], V72), 'holes/late: nothing shows it')
+        self.assertEqual(holes.check_shown([late], V73), [])
+
+    def test_a_pinned_release_is_known(self):
+        self.problem(holes.check_shown([hole('a', 'Until: 7.2.1..7.2.20 7.2.1..7.2.20')], V72), 'holes/a: this release may have it')
+
+    def test_a_patch_closes_a_hole(self):
+        h = hole('a', 'Patches: PCI: Fix')
+        self.assertEqual(holes.check_queue([h], V72, {'PCI: Fix': '', 'PCI: Test': ''}, ['PCI: Test']), [])
+        self.problem(holes.check_queue([h], V72, {'PCI: Fix': '', 'PCI: More': ''}), '"PCI: More" closes no hole')
+
+    def test_a_hole_is_closed_by_its_patches(self):
+        h = hole('a', 'Patches:', '\t[7.2,) PCI: Fix', '\t[,7.2) PCI: Old')
+        self.problem(holes.check_queue([h], V72, {}), 'holes/a', 'no patch "PCI: Fix"')
+        self.assertEqual(holes.check_queue([hole('a', 'Patches: PCI: Fix', since='7.3')], V72, {}), [])
+
+    def test_patch_and_hole_name_the_same_commits(self):
+        h = hole('a', 'Patches: PCI: Fix', 'Introduced-by: aaaaaaaaaaaa', 'Upstream: bbbbbbbbbbbb ("PCI: Theirs")')
+        message = 'Text\n\n[ Upstream: commit {} ("PCI: Theirs") ]\n\nFixes: {} ("PCI: Break")\n'
+        self.assertEqual(holes.check_queue([h], V72, {'PCI: Fix': message.format('bbbbbbbbbbbb', 'aaaaaaaaaaaa')}), [])
+        for upstream, fixes, *words in (('bbbbbbbbbbbb', 'cccccccccccc', 'cccccccccccc', 'Introduced-by'),
+                                        ('dddddddddddd', 'aaaaaaaaaaaa', 'dddddddddddd', 'Upstream')):
+            self.problem(holes.check_queue([h], V72, {'PCI: Fix': message.format(upstream, fixes)}), *words)
+
+
+if __name__ == '__main__':
+    unittest.main()
