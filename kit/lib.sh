@@ -46,10 +46,6 @@ qemu)
 	WORK=$BUILD_DIR/qemu-$BASE TREE=$BUILD_DIR/qemu-$BASE/qemu
 	TITLE=QEMU NOUN=QEMU KIND_OF=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION
 	FROM_TARBALL=${QEMU_TARBALL:-} FROM_TREE=${QEMU_TREE:-}
-	case $ME in
-	fetch | meson | qemu) ;;
-	*) die "PROJECT=qemu is for fetch, prepare, refresh and mutants" ;;
-	esac
 	;;
 *) die "no such project: PROJECT=$PROJECT (known: linux qemu)" ;;
 esac
