@@ -47,7 +47,7 @@ qemu)
 	TITLE=QEMU NOUN=QEMU KIND_OF=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION
 	FROM_TARBALL=${QEMU_TARBALL:-} FROM_TREE=${QEMU_TREE:-}
 	case $ME in
-	fetch | meson | qemu) ;;
+	fetch | prepare | meson | qemu) ;;
 	*) die "PROJECT=qemu is for fetch, prepare, refresh and mutants" ;;
 	esac
 	;;
@@ -99,7 +99,7 @@ load_pin() {
 
 # For a script that goes through every base, the default one first. A base of which only the source is missing says so in one
 # line; to the default one that must not happen.
-bases() { say "$DEFAULT_BASE"; (cd "$TOP/bases" && echo *) | tr ' ' '\n' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
+bases() { say "$DEFAULT_BASE"; find "$TOP/bases" -type f -printf '%f\n' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
 source_of() { # BASE
 	[ "$1" != "$DEFAULT_BASE" ] || return 0
 	make_dir "$LOGS"

@@ -197,7 +197,7 @@ gate() { # GATE
 		;;
 	checkpatch) checkpatch ;;
 	get_maintainer)
-		entries | new_files | while read -r file; do ! wanted "$file" || say "$file"; done >"$(out "$1.of")"
+		"$TOP/judge" queue new | while read -r file; do ! wanted "$file" || say "$file"; done >"$(out "$1.of")"
 		while read -r file; do maintained "$file"; done <"$(out "$1.of")"
 		;;
 	shellcheck)

@@ -24,10 +24,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from judge.errors import Bad
+from .errors import Bad, GOOD
+from .paths import TOP, build_dir, read_pin
+from .versions import Window, version
 
+HELD = set()  # the trees that this program has locked
 FORM = 1  # of the prepared tree: a new number lays every queue again
-WINDOW = re.compile(r'\[([0-9.]*),([0-9.]*)\)')
 PROJECTS = {
     # name: where its files are, the folders of new files, the variable that names the base, its default, the tree in build/, the noun
     'linux': ('.', 'drivers include tools scripts Documentation', 'BASE', '7.2', '{}/linux', 'kernel'),
@@ -49,29 +51,9 @@ def digest(text):
     return hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()
 
 
-def release(text):
-    """7.2 as something that compares."""
-    return tuple(int(number) for number in text.split('.'))
-
-
-def holds(window, base):
-    """Whether the window, '[from,until)' or '', has the base."""
-    match = WINDOW.fullmatch(window or '[,)')
-    if not match:
-        raise Bad(f'{window}: a window is [from,until), and either may be missing, as [6.13,7.3) or [7.3,)')
-    start, end = match.groups()
-    return (not start or release(base) >= release(start)) and (not end or release(base) < release(end))
-
-
 def essence(mail):
     """A mail without what depends on where its hunks lie: two of the same essence are the same patch."""
     return [re.sub('^@@ .*', '@@', line) for line in mail.split('\n') if not line.startswith('index ')]
-
-
-def read_pin(path):
-    """The variables of a pin file, which the shell reads as well."""
-    words = shlex.split(read(path), comments=True)
-    return dict(word.split('=', 1) for word in words if '=' in word)
 
 
 @dataclass
@@ -92,10 +74,9 @@ class Entry:
         """The name that stays when the patch gets another number or topic."""
         return self.path.split('/')[1][5:].removesuffix('.patch')
 
-    @property
-    def window(self):
-        """Its window, '' without one."""
-        return next((word for word in self.words if word.startswith('[')), '')
+    def counts(self, base):
+        """Whether its window has the base."""
+        return all(version(base) in Window.parse(word)[0] for word in self.words if word.startswith('['))
 
     @property
     def is_test(self):
@@ -114,19 +95,17 @@ class Entry:
 class Queue:
     """The patches of one project for one base."""
 
-    def __init__(self, project='', base='', top=None, build=''):
+    def __init__(self, project='', base=''):
         self.project = project or os.environ.get('PROJECT') or 'linux'
         if self.project not in PROJECTS:
             raise Bad(f'no such project: PROJECT={self.project} (known: {" ".join(PROJECTS)})')
         root, folders, variable, default, tree, self.noun = PROJECTS[self.project]
         self.base = base or os.environ.get(variable) or default
-        self.top = top or Path(__file__).resolve().parents[2]
-        self.root, self.folders = self.top / root, folders.split()
-        self.series, self.kit = self.root / 'series', self.top / 'kit'
-        self.build = Path(os.path.abspath(build or os.environ.get('BUILD_DIR') or self.top / 'build'))
+        self.root, self.folders, self.build = TOP / root, folders.split(), build_dir()
+        self.series = self.root / 'series'
         self.tree = self.build / tree.format(self.base)
         self.work, self.record = self.tree.parent, self.tree / '.git/prepared'
-        self.bases = sorted((path.name for path in (self.root / 'bases').glob('*')), key=release)
+        self.bases = sorted((path.name for path in (self.root / 'bases').glob('*')), key=version)
         if self.base not in self.bases:
             raise Bad(f'no such base: {variable}={self.base} (known: {" ".join(self.bases)})')
         self.pin = read_pin(self.root / 'bases' / self.base)
@@ -154,12 +133,12 @@ class Queue:
 
     def name(self, path):
         """How a file of the series is named to the user."""
-        return str((self.series / path).relative_to(self.top))
+        return str((self.series / path).relative_to(TOP))
 
     @property
     def entries(self):
         """The entries whose window has the base."""
-        return [entry for entry in self.order if holds(entry.window, self.base)]
+        return [entry for entry in self.order if entry.counts(self.base)]
 
     @property
     def tests(self):
@@ -193,24 +172,23 @@ class Queue:
         return {entry.slug: Mail(self.file(entry)).subject for entry in self.entries}
 
     def mutants(self):
-        """{name: (fields, diff)} of the base's mutants. A line of a field counts where its window has the base."""
+        """{name: (fields, diff)} of the base's mutants, and a field a list. A line of a field counts where its window has the base."""
         found = {}
         for path in sorted((self.series / 'mutants').glob('*.diff')):
-            base = next((base for base in self.bases if path.name.endswith(f'.{base}.diff')), '')
-            name = path.name.removesuffix('.diff').removesuffix(f'.{base}') if base else path.name.removesuffix('.diff')
-            if base and base != self.base or not base and (path.parent / f'{name}.{self.base}.diff').exists():
+            name, mine = path.name.removesuffix('.diff'), version(self.base)
+            base = next((base for base in self.bases if name.endswith(f'.{base}')), '')
+            if base not in ('', self.base) or not base and path.with_suffix(f'.{self.base}.diff').exists():
                 continue
             head, mark, diff = read(path).partition('\n--- ')
+            lines = [line.partition(': ') for line in head.splitlines() if line]
+            lines = [(key, *Window.parse(value)) for key, _, value in lines]
             fields = {}
-            for line in head.splitlines():
-                key, _, value = line.partition(': ')
-                match = re.match(r'(\[[^ ]*\)) +', value)
-                if key == 'Window':
-                    fields[key] = value
-                elif key and holds(match.group(1) if match else '', self.base):
-                    fields.setdefault(key, []).append(value[match.end():] if match else value)
-            if holds(fields.pop('Window', ''), self.base):
-                found[name] = fields, mark[1:] + diff
+            for key, window, value in lines:
+                if mine in window:
+                    fields.setdefault(key, []).append(value)
+            if all(mine in window for key, window, _ in lines if key == 'Window'):
+                fields.pop('Window', None)
+                found[name.removesuffix(f'.{base}')] = fields, mark[1:] + diff
         return found
 
     # ---- the queue is whole: every name has its file, every file its name
@@ -222,14 +200,14 @@ class Queue:
             if slugs.count(entry.slug) > 1:
                 raise Bad(f'{self.name("order")} has two patches called {entry.slug}: give one of them another subject')
             for word in entry.words:
-                if not WINDOW.fullmatch(word) and word != 'test' and not re.fullmatch('-C[0-9]', word):
+                if not word.startswith('[') and word != 'test' and not re.fullmatch('-C[0-9]', word):
                     raise Bad(f'{self.name("order")}: {entry.path}: {word} is neither a window, nor test, nor -C with a number')
             for path in [self.series / entry.path, *(self.root / path for path in entry.new)]:
                 if not path.is_file():
                     raise Bad(f'{self.name("order")} names {path.relative_to(self.root)}, which is not there')
             for base, path in self.overrides(entry).items():
-                if not holds(entry.window, base):
-                    raise Bad(f'{self.name(path)} is for a base outside of the window {entry.window}: remove it, or widen the window')
+                if not entry.counts(base):
+                    raise Bad(f'{self.name(path)} is for a base outside of the window of {entry.slug}: remove it, or widen the window')
                 if essence(read(path)) == essence(read(self.series / entry.path)):
                     raise Bad(f'{self.name(path)} is the same as {self.name(entry.path)}: remove it')
         known = {self.series / entry.path for entry in self.order} | {path for e in self.order for path in self.overrides(e).values()}
@@ -322,33 +300,45 @@ class Queue:
 
     # ---- prepare
 
-    def lock(self):
-        """One run at a time has the build folder, with the programs that it starts. Without a lock that was there, FORCE counts."""
-        if os.environ.get('LOCKED') == str(self.build):
-            return False
-        try:
-            self.build.mkdir(parents=True, exist_ok=True)
-            file = os.open(self.build / 'lock', os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        except OSError as error:
-            raise Bad(f'cannot write in {self.build}: is the disk full, or not yours to write?') from error
-        for wait in (1, 1, 0):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.set_inheritable(file, True)
-                os.environ['LOCKED'] = str(self.build)
-                return True
-            except BlockingIOError:
-                time.sleep(wait)
-        raise Bad(f'another run is using {self.build}: wait for it, or end it')
-
-    def fetch(self):
-        """The source of the base, in git; what a killed run left in it is undone."""
-        environment = os.environ | {'PROJECT': self.project, PROJECTS[self.project][2]: self.base, 'BUILD_DIR': str(self.build)}
-        done = subprocess.run([self.kit / 'fetch.sh'], env=environment, check=False)
-        if done.returncode:
-            sys.exit(done.returncode)
+    def begin(self):
+        """Lock the build folder and the tree, fetch the source, and undo what a killed run left. False if it is another program's tree, which
+        has started this one."""
+        if os.environ.get('LOCKED') != str(self.build):
+            self.lock(self.build / 'lock', 2)
+            os.environ['LOCKED'] = str(self.build)
+        if self.tree in HELD or os.environ.get('TREE_LOCKED') == str(self.tree):
+            return self.tree in HELD
+        self.call(TOP / 'kit/fetch.sh')
+        self.lock(self.work / 'tree.lock', 3600)
+        os.environ['TREE_LOCKED'] = str(self.tree)
+        HELD.add(self.tree)
+        self.call('sh', '-eu', '-c', f'. {TOP}/kit/lib.sh; recover', TOP / 'kit/prepare')
         for path in [*self.work.glob('prepare.*'), *self.work.glob('refresh.*')]:
             shutil.rmtree(path, ignore_errors=True)
+        return True
+
+    def call(self, *command):
+        """Run a script of the front door about this base; what it has to say ends this program."""
+        environment = os.environ | {'PROJECT': self.project, PROJECTS[self.project][2]: self.base, 'BUILD_DIR': str(self.build)}
+        done = subprocess.run(command, env=environment, check=False)
+        if done.returncode:
+            sys.exit(done.returncode)
+
+    def lock(self, path, seconds):
+        """Lock a file, which the programs that this one starts keep open."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+        except OSError as error:
+            raise Bad(f'cannot write in {self.build}: is the disk full, or not yours to write?') from error
+        os.set_inheritable(file, True)
+        for _ in range(seconds * 10):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                time.sleep(0.1)
+        raise Bad(f'another run is using {path.parent}: wait for it, or end it')
 
     def recorded(self):
         """What the tree was prepared from: its stamp, and {slug: sum}."""
@@ -362,12 +352,15 @@ class Queue:
         return (self.git('symbolic-ref', '-q', '--short', 'HEAD', check=False).strip() == 'series'
                 and self.commit('HEAD') == self.commit('refs/prepared/series') and not self.git('status', '--porcelain'))
 
+    @staticmethod
+    def note(path, text):
+        """Write a line for make, which does again what depends on it where it is another one."""
+        if not path.exists() or read(path) != f'{text}\n':
+            path.write_text(f'{text}\n', encoding='utf-8')
+
     def prepare(self, force=False, without=()):
         """Lay the queue over the base. WITHOUT: subjects of patches that branch without does without."""
-        force = self.lock() and force
-        self.fetch()
-        # Who has borrowed the tree has prepared it.
-        if os.environ.get('BORROWER') and self.record.exists():
+        if not self.begin() and self.record.exists():
             return
         self.check()
         sums, record = self.sums(), self.recorded()
@@ -390,21 +383,30 @@ class Queue:
             self.record.write_text(json.dumps({'stamp': stamp, 'sums': sums}))
             print(f'prepare: {len(self.entries)} patches on {self.git("log", "-1", "--format=%s", "base").strip()} in {self.tree}, '
                   f'{time.time() - started:.0f} s')
-        if self.project == 'linux':
-            self.tell_make()
+        for name, branch in ('patched', 'refs/prepared/series'), ('unpatched', 'unpatched'):
+            self.note(self.work / f'{name}.tree', self.commit(f'{branch}^{{tree}}'))
         if without:
-            subjects = self.subjects()
-            for subject in set(without) - set(subjects.values()):
-                raise Bad(f'"{subject}" is no patch of {self.base}')
-            self.git('branch', '-q', '-f', 'without', self.lay([entry for entry in self.entries if subjects[entry.slug] not in without],
-                                                               'the code without what was left out'))
+            self.leave_out(without)
 
-    def tell_make(self):
-        """Write the trees into files that get a new time only where the code has become another: what was built of it stays built."""
-        for name, ref in (('patched', 'refs/prepared/series'), ('unpatched', 'unpatched')):
-            path, tree = self.work / f'{name}.tree', self.git('rev-parse', f'{ref}^{{tree}}')
-            if not path.exists() or read(path) != tree:
-                path.write_text(tree, encoding='utf-8')
+    def leave_out(self, subjects):
+        """Make ref without: the prepared patches but for these, each merged onto those before it, as a patch cannot stand without its context."""
+        tip = self.commit('base')
+        for commit in self.git('rev-list', '--reverse', 'base..refs/prepared/series').split():
+            subject = self.git('log', '-1', '--format=%s', commit).strip()
+            if subject in subjects:
+                continue
+            before = self.committed(f'{commit}^^{{tree}}')
+            sides = self.committed(f'{tip}^{{tree}}', before), self.committed(f'{commit}^{{tree}}', before)
+            tree = self.git('merge-tree', '--write-tree', *sides, check=False).split('\n')[0]
+            if not tree:
+                raise Bad(f'"{subject}" cannot do without what was left out')
+            tip = self.committed(tree, tip, subject)
+        self.git('update-ref', 'refs/without', tip)
+
+    def committed(self, tree, parent='', message=''):
+        """A commit by nobody in particular."""
+        return self.git('-c', 'user.name=queue', '-c', 'user.email=queue@localhost', 'commit-tree', self.commit(tree), '-m', message,
+                        *(['-p', parent] if parent else [])).strip()
 
 
 class Mail:
@@ -443,28 +445,23 @@ class Mail:
         return hunk if corrupt and hunk else errors.strip().split('\n')[0]
 
 
+def listing(queue, what=''):
+    """Print the patches of the base with window and what else order says, or with "new" the new files that they bring."""
+    for entry in queue.entries:
+        if what == 'new':
+            sys.stdout.write(''.join(f'{path}\n' for path in entry.new))
+        else:
+            print(queue.file(entry).relative_to(queue.series), *entry.words)
+
+
 def main(command, *arguments):
     """The commands prepare, refresh and queue of ./judge."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    queue = Queue()
-    if command == 'prepare':
-        if arguments[:1] not in ((), ('without',)):
-            raise Bad('usage: judge prepare [without SUBJECT...]')
-        queue.prepare(os.environ.get('FORCE') == '1', arguments[1:])
-    else:
+    queue, force = Queue(), os.environ.get('FORCE') == '1'
+    if command == 'prepare' and arguments[:1] in ((), ('without',)):
+        queue.prepare(force, arguments[1:])
+    elif command == 'queue' and arguments in ((), ('new',)):
         listing(queue, *arguments)
-    return 0
-
-
-def listing(queue, what='', folder=''):
-    """Print the patches of the base with topic and window, or one kind of thing for scripts."""
-    queue.check()
-    if what == 'mutants':
-        for name, (fields, diff) in queue.mutants().items():
-            head = ''.join(f'{key}: {value}\n' for key, values in fields.items() for value in values)
-            Path(folder, f'{name}.diff').write_bytes(f'{head}\n{diff}'.encode('utf-8', 'surrogateescape'))
-    for entry in queue.entries if what != 'mutants' else ():
-        if what == 'new':
-            print(*entry.new, sep='\n', end='\n' if entry.new else '')
-        elif not what:
-            print(queue.file(entry).relative_to(queue.series), *entry.words)
+    else:
+        raise Bad('usage: judge prepare [without SUBJECT...], judge queue [new]')
+    return GOOD
