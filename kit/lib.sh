@@ -295,6 +295,7 @@ on_branch() {
 	case $1 in
 	tree) ref=HEAD ;;
 	patched | san) ref=refs/prepared/series ;;
+	without) ref=refs/without ;;
 	*) ref=$1 ;;
 	esac
 	shift
