@@ -2,11 +2,11 @@
 """judge COMMAND [ARGUMENT...]: see COMMANDS."""
 import sys
 
-from . import attribution, bench, machines, mutants, qtest, queue, report, tally
+from . import attribution, bench, machines, mutants, qtest, queue, refresh, report, tally
 from .errors import BAD_USE, Bad
 
 COMMANDS = {
-    'prepare': queue.main, 'refresh': queue.main, 'queue': queue.main,
+    'prepare': queue.main, 'refresh': refresh.main, 'queue': queue.main,
     'make': bench.make, 'run': bench.run, 'compare': bench.compare, 'own': bench.own, 'show': bench.show, 'walk': bench.walk, 'steps': bench.steps,
     'boot': bench.boot_command, 'findings': bench.findings_of_holes, 'qtest': qtest.main, 'qtests': qtest.listing,
     'machines': lambda *words: machines.main(words), 'mutants': mutants.main, 'attribution': attribution.main, 'tally': tally.main, 'unittest': tally.unittest,
