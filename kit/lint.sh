@@ -12,7 +12,8 @@
 # Of the base only those files are checked in which the tree has findings: nothing else can be new.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-COMPARED='sparse W=1 coccicheck kernel-doc codespell' GATES="sparse W=1 coccicheck kernel-doc codespell checkpatch get_maintainer shellcheck"
+COMPARED='sparse W=1 coccicheck kernel-doc codespell'
+GATES="$COMPARED checkpatch get_maintainer shellcheck"
 CODE=patched CASES='' ASKED=''
 [ "${1:-}" != tree ] || { CODE=tree && shift; }
 for word; do
@@ -35,7 +36,7 @@ make_dir "$LINT/tree"
 out() { say "$LINT/$SIDE/$1"; }
 # Nothing may pass because nothing ran: on the base this is the end, in the tree it is a finding.
 did_not_run() { # NAME MESSAGE
-	[ "$SIDE" != base ] || die "$1: failed on the base: $2"
+	[ "$SIDE" = tree ] || die "$1: failed on the base: $2"
 	printf '%s\tdid not run: %s\n' "$1" "$2"
 }
 complaint() { grep -m 1 -E 'error: |\*\*\*' "$1" || tail -n 1 "$1"; } # LOG
@@ -49,7 +50,7 @@ files() { # PATTERN...: of the list, what there is on this side
 		for pattern; do case $file in $pattern) say "$file" && break ;; esac; done
 	done <"$LINT/list"
 }
-scripts() { (cd "$TOP" && find . -path ./build -prune -o -path ./.git -prune -o -type f \( -name '*.sh' -o -name '*.bash' -o -path './.ci/*' \) -print) | sed 's,^\./,,' | sort; }
+scripts() { (cd "$TOP" && printf '%s\n' judge .ci/* kit/*.sh kit/tests/*.bash); }
 looked_at() { # GATE
 	case $1,$SIDE,$CODE in
 	sparse,* | coccicheck,*) files 'drivers/*.c' ;;
@@ -89,14 +90,13 @@ gate() { # GATE FILE...
 		(cd "$TREE" && codespell "$@") >"$LINT/raw" 2>"$LINT/errors" || :
 		! [ -s "$LINT/errors" ] || did_not_run "$1" "$(tail -n 1 "$LINT/errors")" >>"$LINT/raw"
 		;;
-	checkpatch) checkpatch ;;
+	checkpatch) progress "$ME: checkpatch" "$LOGS/lint-checkpatch.log" meter_none checkpatch ;;
 	get_maintainer) for file; do maintained "$file"; done >"$LINT/raw" ;;
 	shellcheck) (cd "$TOP" && printf '%s\n' "$@" | xargs -n 8 -P "$JOBS" shellcheck -f gcc) >"$LINT/raw" 2>&1 || : ;;
 	esac
 }
 
 # sparse and W=1 share a build.
-
 # Distributions have a sparse that does not know these two, which the kernel uses: kbuild would not run it, and it would
 # stumble over each MODULE_LICENSE().
 CHECK="sparse -D__typeof_unqual__=__typeof__ '-D__builtin_strlen(s)=(sizeof(s)-1)'"
@@ -163,50 +163,34 @@ selftests() {
 }
 
 # By the kernel's script, over a folder with nothing else in it, which passes for somebody's module.
-run_coccicheck() {
-	make -C "$TREE" coccicheck MODE=report M="$LINT/cocci" J="$JOBS" DEBUG_FILE="$LINT/cocci.err"
-}
-meter_rules() { printf '%s of %s rules, ' "$(grep -c -e --cocci-file "$LINT/cocci.err")" "$(cd "$TREE" && grep -rlE 'virtual[[:space:]]+report' scripts/coccinelle | wc -l)"; }
 coccicheck() { # FILE...
-	log=$LOGS/lint-coccicheck.log
-	rm -rf "$LINT/cocci" "$LINT/cocci.err"
+	log=$LOGS/lint-coccicheck.log debug=$LINT/cocci.err
+	rm -rf "$LINT/cocci" "$debug"
 	mkdir -p "$LINT/cocci"
 	(cd "$TREE" && cp --parents "$@" "$LINT/cocci")
-	if progress "$ME: $SIDE: coccicheck" "$log" meter_rules run_coccicheck && grep -q -e --cocci-file "$LINT/cocci.err"; then
+	if progress "$ME: $SIDE: coccicheck" "$log" meter_none make -C "$TREE" coccicheck MODE=report M="$LINT/cocci" J="$JOBS" DEBUG_FILE="$debug" &&
+		grep -q -e --cocci-file "$debug"; then
 		sed -nE "s,^($LINT/cocci/|\\./)?(drivers/[^:]*:),\\2,p" "$log" >"$LINT/raw"
 	else
-		did_not_run "$1" "$(tail -n 1 "$LINT/cocci.err") (log $log)" >"$LINT/raw"
+		did_not_run "$1" "$(tail -n 1 "$debug") (log $log)" >"$LINT/raw"
 	fi
 }
 # The tree has none of the history that a Fixes: tag points into; whoever mails the series signs it off. Without commits there is no mail whose
-# other half would bring the MAINTAINERS. Words are for codespell itself, which takes a tenth of the time. What checkpatch has for SPDX needs
-# the system's python3, and is silent without.
-run_checkpatch() { # IGNORE
-	# shellcheck disable=SC2016  # the other shell's
-	(cd "$LINT/patches" && find . -name '*.patch' | sed 's,^\./,,' | PATH=/usr/bin:$PATH xargs -r -n 4 -P "$JOBS" sh -c \
-		'"$0/scripts/checkpatch.pl" --root="$0" --strict --emacs --summary-file --ignore "$@" >"$2.said" 2>&1 || :' "$TREE" "$1")
-}
+# other half would bring the MAINTAINERS. What checkpatch has for SPDX needs the system's python3, and is silent without.
 checkpatch() {
-	ignore=MISSING_SIGN_OFF,UNKNOWN_COMMIT_ID
-	rm -rf "$LINT/patches"
-	mkdir "$LINT/patches"
-	if [ "$CODE" = tree ]; then
-		ignore=$ignore,FILE_PATH_CHANGES number=0
-		while read -r file; do
-			number=$((number + 1))
-			tree_git diff base -- "$file" >"$LINT/patches/$number.patch"
-		done <"$(out checkpatch.of)"
-	else
-		tree_git format-patch -q -k -o "$LINT/patches" base..HEAD
-	fi
-	progress "$ME: checkpatch" "$LOGS/lint-checkpatch.log" meter_none run_checkpatch "$ignore" || :
-	# The number of a patch is that of its name. Its summary shows that checkpatch got to the end.
-	cat "$LINT/patches"/*.said | awk '
-		NR == FNR { name[FNR] = $0; next }
-		/^[0-9]+[^ :]*\.patch total: .*, [1-9][0-9]* lines checked$/ { ran[$1 + 0] = 1; next }
-		/^[0-9]+[^ :]*\.patch:[0-9]*: *(ERROR|WARNING|CHECK): / { said = $0; sub(/^[^:]*:[0-9]*: */, "", said); print name[$0 + 0] "\t" said }
-		/^Traceback/ { print name[1] "\t" $0 }
-		END { for (patch in name) if (!(patch in ran)) print name[patch] "\tdid not run" }' "$(out checkpatch.of)" - >"$LINT/raw"
+	ignore=MISSING_SIGN_OFF,UNKNOWN_COMMIT_ID number=0 commits=$(tree_git rev-list --reverse base..HEAD)
+	[ "$CODE" != tree ] || ignore=$ignore,FILE_PATH_CHANGES
+	while IFS= read -r name; do
+		number=$((number + 1))
+		if [ "$CODE" = tree ]; then
+			tree_git diff base -- "$name"
+		else
+			tree_git format-patch -k --stdout -1 "$(say "$commits" | sed -n "${number}p")"
+		fi | (cd "$TREE" && PATH=/usr/bin:$PATH scripts/checkpatch.pl --strict --ignore "$ignore" - 2>&1) | awk -v name="$name" '
+			/^total: .*, [1-9][0-9]* lines checked$/ { ran = 1; next }
+			/^(ERROR|WARNING|CHECK): / || /^Traceback/ { print name "\t" $0 }
+			END { if (!ran) print name "\tdid not run" }'
+	done <"$(out checkpatch.of)" >"$LINT/raw"
 }
 # Somebody has to be named for each of our files, by the file here as by the kernel's.
 maintained() { # FILE
@@ -246,24 +230,26 @@ look_at_tree() {
 		look "$gate"
 	done
 }
-# What a base says stays known, with the names that were looked at, until something else would come out.
+# What the base says stays known, with the names that were looked at, until something else would come out.
 key() {
 	{
 		tree_git rev-parse 'base^{tree}'
 		cat "$0" "$KIT"/config/*
 		for tool in gcc "$other" sparse spatch codespell; do "$tool" --version; done
-	} 2>&1 | sha256sum
+	} 2>&1 | sha256sum | cut -c 1-12
 }
 suspects() { # GATE: what has a finding in the tree, or was named; all that is touched when it is none of that
 	{ cut -f 1 "$LINT/tree/$1"; named "$1"; } | sort -u >"$LINT/names"
 	[ -z "$(comm -23 "$LINT/names" "$LINT/touched")" ] || sort -u "$LINT/touched" "$LINT/names" -o "$LINT/names"
 	cat "$LINT/names"
 }
-look_at_base() {
-	SIDE=base
-	for gate in $COMPARED; do
-		[ -s "$LINT/missing.$gate" ] || continue
-		mv "$LINT/missing.$gate" "$LINT/list"
+unknown() { # GATE
+	touch "$(out "$1")" "$(out "$1.of")"
+	suspects "$1" | comm -23 - "$(out "$1.of")" | while read -r file; do ! is_of_base "$file" || say "$file"; done
+}
+look_at_base() { # GATE...
+	for gate; do
+		unknown "$gate" >"$LINT/list"
 		cp "$(out "$gate")" "$LINT/known"
 		sort -u "$LINT/list" "$(out "$gate.of")" >"$LINT/known.of"
 		look "$gate"
@@ -272,33 +258,29 @@ look_at_base() {
 	done
 }
 compare_with_base() {
-	key >"$LINT/key"
-	cmp -s "$LINT/key" "$LINT/base/key" || rm -rf "$LINT/base"
-	make_dir "$LINT/base"
-	cp "$LINT/key" "$LINT/base"
-	missing=''
-	for gate in $GATES; do
-		touch "$LINT/base/$gate" "$LINT/base/$gate.of"
-		: >"$LINT/missing.$gate"
-		case " $COMPARED , $ASKED " in *" $gate "*,*" $gate "*) ;; *) continue ;; esac
-		suspects "$gate" | comm -23 - "$LINT/base/$gate.of" | while read -r file; do ! is_of_base "$file" || say "$file"; done >"$LINT/missing.$gate"
-		! [ -s "$LINT/missing.$gate" ] || missing=yes
+	SIDE=base-$(key)
+	make_dir "$LINT/$SIDE"
+	for gate in $ASKED; do
+		case " $COMPARED " in
+		*" $gate "*) [ -z "$(unknown "$gate")" ] || set -- "$@" "$gate" ;;
+		*) : >"$(out "$gate")" ;;
+		esac
 	done
-	[ -n "$missing" ] || return 0
+	[ $# != 0 ] || return 0
 	tree_is_clean || die "the base has not been checked yet, and $TREE has uncommitted edits: run 'git stash', 'make lint', 'git stash pop', then this again"
-	on_branch base look_at_base
+	on_branch base look_at_base "$@"
 }
 judge() { # GATE
 	[ -s "$LINT/tree/$1.of" ] || [ -n "$CASES" ] || tap 'not ok' "lint.$1: checked no file"
 	named "$1" | while read -r file; do grep -qxF "$file" "$LINT/tree/$1.of" || tap 'not ok' "lint.$1.$file: no such file"; done
-	comm -13 "$LINT/base/$1" "$LINT/tree/$1" >"$LINT/new"
+	comm -13 "$(out "$1")" "$LINT/tree/$1" >"$LINT/new"
 	# What is new may be in a file that is not touched: a header, say.
 	{ sed "s,^$LINT/,," "$LINT/tree/$1.of"; cut -f 1 "$LINT/new"; } | awk '!seen[$0]++' | while IFS= read -r name; do
 		first=$(awk -F '\t' -v name="$name" '$1 == name { print $2; exit }' "$LINT/new")
 		if [ -z "$first" ]; then tap ok "lint.$1.$name"; else tap 'not ok' "lint.$1.$name: $first"; fi
 	done
 	before=-
-	case " $COMPARED " in *" $1 "*) before=$(suspects "$1" | awk -F '\t' 'NR == FNR { name[$0]; next } $1 in name { n++ } END { print n + 0 }' - "$LINT/base/$1") ;; esac
+	case " $COMPARED " in *" $1 "*) before=$(suspects "$1" | awk -F '\t' 'NR == FNR { name[$0]; next } $1 in name { n++ } END { print n + 0 }' - "$(out "$1")") ;; esac
 	printf '%-14s  %6s  %5s  %3s\n' "$1" "$before" "$(wc -l <"$LINT/tree/$1")" "$(wc -l <"$LINT/new")" >>"$COUNTS"
 }
 
