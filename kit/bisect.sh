@@ -206,7 +206,7 @@ at_the_end() { # NAME
 	bench) list=scenarios ;;
 	selftest) list=selftests ;;
 	esac
-	[ -f "$QUEUE/$list" ] || { tap ok "the end of the queue: $1 # SKIP $QUEUE_NAME has no $list"; return; }
+	[ -f "$EXPECTED/$list" ] || { tap ok "the end of the queue: $1 # SKIP $BASE is not judged by $list"; return; }
 	script "$TOP/bench/$1.sh" tree
 	case $rc in
 	0) tap ok "the end of the queue: $1: $(passed)" ;;

@@ -13,13 +13,13 @@ keeps_work() {
 
 # BUILD_DIR may be anybody's folder: only what is ours there goes.
 folders() {
-	for pin in "$SERIES"/*/base; do basename "$(dirname "$pin")"; done
-	for pin in "$TOP"/bench/qemu/*/base; do say "qemu-$(basename "$(dirname "$pin")")"; done
+	find "$TOP/bases" -type f -printf '%f\n'
+	find "$TOP/bench/qemu/bases" -type f -printf 'qemu-%f\n'
 }
 # All but the source, and what says from where it came.
 remove_objects() {
 	for folder in $(folders); do
-		find "${BUILD_DIR:?}/$folder" -mindepth 1 -maxdepth 1 ! -name linux ! -name qemu ! -name source ! -name prepared ! -name '*.tree' \
+		find "${BUILD_DIR:?}/$folder" -mindepth 1 -maxdepth 1 ! -name linux ! -name qemu ! -name source ! -name prepared ! -name borrowed ! -name '*.tree' \
 			-exec rm -rf {} + 2>/dev/null || :
 	done
 	rm -rf "${BUILD_DIR:?}/results" "$BUILD_DIR/bench"

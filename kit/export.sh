@@ -30,9 +30,9 @@ esac
 say "${WANTED_COMMIT:-$VOID}" | grep -qxE '[0-9a-f]{40}' || die "BASE_COMMIT=$WANTED_COMMIT: not a full commit id of 40 hex digits"
 [ -z "$VANILLA" ] || [ -e "$VANILLA" ] || die "VANILLA=$VANILLA: no such archive or folder"
 load_pin
-COVER=$QUEUE/cover.txt
-[ -f "$COVER" ] || die "$QUEUE_NAME/cover.txt is missing: the cover letter's subject in its first line, and then its text"
-[ -n "$(patches)" ] || die "the queue in $QUEUE_NAME has no patch: nothing to export"
+COVER=$EXPECTED/cover.txt
+[ -f "$COVER" ] || die "series/expected/$BASE/cover.txt is missing: the cover letter's subject in its first line, and then its text"
+[ -n "$(patches)" ] || die "no patch in series/order is for $BASE: nothing to export"
 need git perl python3
 begin
 need_prepared_tree

@@ -47,7 +47,7 @@ known() {
 	sum=$(sha256 "$1")
 	FROM=$(recorded "$1.source" from)
 	case $sum in
-	"$BASE_SHA256" | "${BASE_UPSTREAM_SHA256:-none}") VERIFIED="the pin in $QUEUE_NAME/base" ;;
+	"$BASE_SHA256" | "${BASE_UPSTREAM_SHA256:-none}") VERIFIED="the pin in ${PIN#"$TOP"/}" ;;
 	"$(recorded "$1.source" sha256)") VERIFIED=$(recorded "$1.source" verified) ;;
 	*)
 		say "fetch: $1 is damaged or unknown: not used"
@@ -226,6 +226,7 @@ make_tree() {
 tools() { [ "$PROJECT" != qemu ] || "$KIT/meson.sh"; }
 
 if already_here; then
+	recover
 	tools
 	exit 0
 fi
@@ -235,5 +236,5 @@ make_dir "$LOGS"
 [ -n "$FROM_TREE" ] || find_archive
 make_tree
 say "fetch: $TITLE $(recorded "$RECORD" version) from $(recorded "$RECORD" from), sha256 $(recorded "$RECORD" sha256), verified by $(recorded "$RECORD" verified), $(elapsed)"
-[ "$(recorded "$RECORD" version)" = "$BASE_VERSION" ] || say "fetch: the queue was made on $BASE_VERSION, which $QUEUE_NAME/base names: on another release it may not apply"
+[ "$(recorded "$RECORD" version)" = "$BASE_VERSION" ] || say "fetch: the queue was made on $BASE_VERSION, which ${PIN#"$TOP"/} names: on another release it may not apply"
 tools

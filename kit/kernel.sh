@@ -54,8 +54,10 @@ configure() {
 	missing=$([ "$KIND" = x86 ] || lacking | paste -sd ' ')
 	[ -z "$missing" ] || { echo "error: this kernel does not have $missing: name it in BASE_LACKS of bases/$BASE"; return 1; }
 }
+# While a tree is being edited kbuild itself looks after the configuration.
+configured() { [ "$LABEL" = tree ] && [ -f "$O/.config" ] && fragments | cmp -s - "$O/fragments"; }
 build() {
-	progress "$ME: $BASE $LABEL: configuring $KIND" "$LOG" meter_none configure || failed "$BASE $LABEL: $KIND cannot be configured"
+	configured || progress "$ME: $BASE $LABEL: configuring $KIND" "$LOG" meter_none configure || failed "$BASE $LABEL: $KIND cannot be configured"
 	progress "$ME: $BASE $LABEL: building $KIND" "$LOG" meter_objects kernel_make "$KARCH" "$O" "${MADE##*/}" || failed "$BASE $LABEL: $KIND does not build"
 	make_dir "${OUT%/*}"
 	# What is the same keeps its time, so that what was made from it stays.

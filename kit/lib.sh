@@ -99,7 +99,7 @@ load_pin() {
 
 # For a script that goes through every base, the default one first. A base of which only the source is missing says so in one
 # line; to the default one that must not happen.
-bases() { say "$DEFAULT_BASE"; (cd "$TOP/bases" && echo *) | tr ' ' '\n' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
+bases() { say "$DEFAULT_BASE"; find "$TOP/bases" -type f -printf '%f\n' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
 source_of() { # BASE
 	[ "$1" != "$DEFAULT_BASE" ] || return 0
 	make_dir "$LOGS"
@@ -295,6 +295,7 @@ on_branch() {
 	case $1 in
 	tree) ref=HEAD ;;
 	patched | san) ref=refs/prepared/series ;;
+	without) ref=refs/without ;;
 	*) ref=$1 ;;
 	esac
 	shift

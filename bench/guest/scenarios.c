@@ -4,7 +4,7 @@
  * configuration space, STE.EATS in the stream table, the commands in the SMMU's queue, what the device's ATC holds, and
  * what user space is told. They have to agree, and to be what the place of the function allows: see usable().
  *
- * Lines that begin with "#@" are for kit/facts.py.
+ * Lines that begin with "#@" are facts: see docs/guest-protocol.md.
  */
 #include <errno.h>
 #include <stdio.h>

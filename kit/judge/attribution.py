@@ -24,7 +24,7 @@ def row_of(hole, every, base, known):
     except Bad as error:
         return results.Case(text, 'skip', f'its patches cannot be left out: {error}')
     names = machines_of(hole, base, known)
-    if subprocess.run([os.environ.get('MAKE', 'make'), base.work / 'kernels/without/Image'], cwd=TOP, check=False).returncode:
+    if subprocess.run([os.environ.get('MAKE', 'make'), base.work / 'kernels/without/Image'], cwd=TOP, close_fds=False, check=False).returncode:
         return results.Case(text, 'skip', 'what is left does not build')
     runs = [bench.run_machine(base, name, 'without') for name in names]
     has = {slug for slug, (found, _) in verdict.attribute(every, base.version, runs).items() if found}

@@ -73,7 +73,7 @@ def device_tree(machine, out, arguments):
     for option in ('-readconfig', '-initrd', '-kernel'):
         if option in dump:
             del dump[dump.index(option):dump.index(option) + 2]
-    subprocess.run([*dump, '-display', 'none', '-nodefaults', '-serial', 'null'], check=True, capture_output=True)
+    subprocess.run([*dump, '-display', 'none', '-nodefaults', '-serial', 'null', '-serial', 'null'], check=True, capture_output=True)
     nodes = subprocess.run(['fdtget', '-l', path, '/'], check=True, capture_output=True, text=True).stdout.split()
     subprocess.run(machine.edit_device_tree(path, '/' + next(node for node in nodes if node.startswith('pcie@'))), check=True)
     return path
@@ -311,6 +311,10 @@ def own(target, label, *names):
     ran = {case.name for one in runs for case in one.cases}
     rows += [results.Case(case, 'fail', 'there is no such case') for case in wanted if case not in ran]
     found = results.Run('-'.join(names), label, rows, facts={'base': base.name, 'release': base.release})
+    listing = pathlib.Path(target).with_suffix('.txt')
+    listing.unlink(missing_ok=True)
+    if not wanted and 'um' not in names and label != 'san':
+        listing.write_text('\n'.join(tables.holes_of(verdict.attribute(holes.load(HOLES), base.version, runs))) + '\n', encoding='utf-8')
     found.save(target)
     forget(base, rows, runs)
     return GOOD

@@ -18,7 +18,7 @@ from judge.errors import Bad
 BENCH = pathlib.Path(__file__).resolve().parents[2] / 'bench'
 QEMU_ARCH = {'arm64': 'aarch64', 'x86': 'x86_64'}
 
-COLUMNS = {'name': '[a-z][a-z0-9_]*', 'slot': '[2-9]|[12][0-9]|3[01]', 'kind': 'function|pf|vf', 'ats': 'on|off'}
+COLUMNS = {'name': '[a-z][a-z0-9_]*', 'slot': '[2-9]|[12][0-9]|30', 'kind': 'function|pf|vf', 'ats': 'on|off'}
 OPTIONS = {'count': '[2-8]', 'quirk': '[0-9a-f]{4}:[0-9a-f]{4}', 'vendor': '[0-9a-f]{4}', 'external': 'yes', 'arch': '|'.join(QEMU_ARCH)}
 # Properties that a function has only on a machine that sets them.
 ON_DEMAND = ('pasid-width', 'cxl-cache')

@@ -5,7 +5,7 @@ The header of a mutant, series/mutants/NAME.diff (see docs/queue.md):
     What: is changed        Why: this must be noticed
     Run: kunit, bench, vtd, selftest, x86, htmldocs, lint, coccinelle; for QEMU qtest
     Expect: the cases, each of which has to fail        Bench: cases of the bench that have to fail as well
-    Hole: the hole that it opens again, where there is one
+    Hole: the hole that it opens again, where its cases do not say so
     Dies: why QEMU does not survive the case, which is then how it is noticed
 """
 import fcntl
@@ -14,7 +14,7 @@ import pathlib
 import subprocess
 import sys
 
-from . import bench, qtest, queue, results, verdict
+from . import bench, holes, qtest, queue, results, verdict
 from .errors import BAD_USE, Bad, GOOD
 from .paths import Base, TOP
 
@@ -59,7 +59,7 @@ class Field:
         """Run a program of the front door into the log; return its exit code."""
         with open(self.log, 'ab') as log:
             return subprocess.run([str(word) for word in command], stdout=log, stderr=log, cwd=TOP, stdin=subprocess.DEVNULL,
-                                  env=os.environ | environment, check=False).returncode
+                                  env=os.environ | environment, close_fds=False, check=False).returncode
 
     def make(self, target):
         """Build a file of the base; return whether that went well."""
@@ -167,12 +167,20 @@ def verdict_on(field, mutant):
     return row
 
 
-def one_a_hole(mutants):
-    """Return those that opens each hole by KUnit: the first of each."""
-    chosen = {}
+def hole_of(mutant, every, version):
+    """Return the hole that a mutant opens again: the one that claims all of its cases; '' if there is none, or more than one."""
+    claiming = [{hole.slug for hole in holes.here(every, version) if hole.hits(version, [case])} for case in mutant.expect + mutant.bench]
+    common = set.intersection(*claiming)
+    return mutant.hole or (common.pop() if len(common) == 1 else '')
+
+
+def one_a_hole(mutants, base):
+    """Return the first mutant that opens each hole by KUnit."""
+    chosen, every = {}, holes.load(bench.HOLES)
     for mutant in mutants:
-        if mutant.kind == 'kunit' and mutant.hole:
-            chosen.setdefault(mutant.hole, mutant)
+        slug = mutant.kind == 'kunit' and hole_of(mutant, every, base.version)
+        if slug:
+            chosen.setdefault(slug, mutant)
     return list(chosen.values())
 
 
@@ -205,7 +213,7 @@ def main(target, which='all'):
         raise Bad(f'no mutant is called {wanted}: {patches.name("mutants")} has them')
     field, rows = Field(patches), []
     field.log.write_bytes(b'')
-    chosen = [mutant for mutant in mutants if mutant.name == wanted] if wanted else one_a_hole(mutants) if which == 'some' else mutants
+    chosen = [mutant for mutant in mutants if mutant.name == wanted] if wanted else one_a_hole(mutants, field.base) if which == 'some' else mutants
     if which == 'some':
         for mutant in mutants:
             against = field.applies(mutant)

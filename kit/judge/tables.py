@@ -109,6 +109,12 @@ def walks(unpatched, patched):
     return ['', *layout(['seed', 'unpatched: the step that breaks the invariant', 'patched: steps'], rows), '']
 
 
+def holes_of(found):
+    """Return a line a hole: FOUND is verdict.attribute()'s."""
+    words = {True: 'HAS IT', False: 'does not have it', None: 'cannot be shown'}
+    return ['', *layout(['hole', 'this kernel', 'what was seen'], [[slug, words[has], why] for slug, (has, why) in found.items()]), '']
+
+
 def surprises(rows):
     """Return the rows that are not as expected, and skips with a reason of their own."""
     return [f'{row.status}: {row.name}: {row.why}' for row in rows if row.status in ('fail', 'lost')]

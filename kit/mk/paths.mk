@@ -24,6 +24,8 @@ Q := $(BUILD_DIR)/qemu-$(QEMU_BASE)
 QR := $(BUILD_DIR)/results/qemu-$(QEMU_BASE)
 JUDGE := ./judge
 JUDGED_BY := $(shell sed -n "s/^BASE_JUDGED_BY='\(.*\)'/\1/p" bases/$(BASE))
+# make check looks at one machine.
+MACHINE := $(if $(filter check,$(GOALS)),ats,$(MACHINE))
 # AGAIN=1 does again what is up to date.
 AGAIN := $(if $(AGAIN),FORCE)
 # $(call one-after-the-other,FILES): what uses the tree of one base waits for its turn, so that no job of the server is spent on waiting.

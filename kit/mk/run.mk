@@ -22,14 +22,15 @@ $(foreach machine,$(ALL_MACHINES),$(foreach kernel,unpatched patched tree san de
 $(R)/%/um.json: $(W)/kernels/%/linux
 	@$(JUDGE) run um $*
 
-# Both kernels of one set: the rows are those of the holes.
+# Both kernels, held against the holes: a whole set, or one machine of it.
 both = $(foreach kernel,unpatched patched,$(patsubst %,$(R)/$(kernel)/%.json,$(1)))
 named = $(R)/$(1)$(if $(MACHINE),-$(MACHINE)).json
 define compared
-$(call named,$(1)): $(call both,$(call machines,$(1))) $(wildcard holes/*) $(wildcard kit/judge/*.py)
-	@$$(JUDGE) compare $(1) $$@ $(call machines,$(1))
+$(R)/$(1)$(2).json: $(call both,$(3)) $(wildcard holes/* kit/judge/*.py)
+	@$$(JUDGE) compare $(1) $$@ $(3)
 endef
-$(foreach set,kunit bench walk selftests x86,$(eval $(call compared,$(set))))
+$(foreach set,kunit bench walk selftests x86,$(eval $(call compared,$(set),,$(MACHINES_$(set)))))
+$(foreach set,bench selftests x86,$(foreach machine,$(MACHINES_$(set)),$(eval $(call compared,$(set),-$(machine),$(machine)))))
 known = $(if $(filter $(MACHINE),$(MACHINES_$(1))),,$(if $(MACHINE),$(error no machine is called $(MACHINE) (known: $(MACHINES_$(1))))))
 shown = $(call known,$(1))@$(JUDGE) show $(call named,$(1))
 

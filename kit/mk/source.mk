@@ -19,7 +19,7 @@ $(W)/source: bases/$(BASE) $(if $(LINUX_TARBALL)$(LINUX_TREE),FORCE)
 	@PROJECT=linux kit/fetch.sh
 	@test $@ -nt $< || touch $@
 $(W)/prepared: $(W)/source $(wildcard series/order series/*/*.patch) $(call new_files,)
-	@PROJECT=linux $(JUDGE) prepare
+	@FORCE= PROJECT=linux $(JUDGE) prepare
 	@touch $@
 # prepare writes these, and only where the code has become another.
 $(W)/unpatched.tree $(W)/patched.tree: $(W)/prepared ;
@@ -28,5 +28,5 @@ $(Q)/source: bench/qemu/bases/$(QEMU_BASE) $(if $(QEMU_TARBALL)$(QEMU_TREE),FORC
 	@PROJECT=qemu kit/fetch.sh
 	@test $@ -nt $< || touch $@
 $(Q)/prepared: $(Q)/source $(wildcard bench/qemu/series/order bench/qemu/series/*/*.patch) $(call new_files,bench/qemu/)
-	@PROJECT=qemu $(JUDGE) prepare
+	@FORCE= PROJECT=qemu $(JUDGE) prepare
 	@touch $@

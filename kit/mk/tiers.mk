@@ -11,9 +11,6 @@ show-demo: $(R)/bench.json
 
 check: $(R)/tree-kunit.json $(R)/tree-judge.json ## the loop while editing: KUnit and the scenarios of machine ats, on the tree
 	@rc=0; for each in $^; do $(JUDGE) show $$each || rc=$$?; done; exit $$rc
-ifneq ($(filter check,$(GOALS)),)
-MACHINE := ats
-endif
 
 # What one base is judged by: the default one by everything, the others by what may differ there.
 has = $(if $(filter $(1),$(JUDGED_BY)),$(2))
