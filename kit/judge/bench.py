@@ -304,7 +304,7 @@ def own(target, label, *names):
     if label == 'san':
         rows += verdict.findings(runs)
     if label == 'deb':
-        rows += [verdict.claim('the kernel is that of the package', f'Linux version {base.release}-ats ' in verdict.console_of(one)) for one in runs]
+        rows += [verdict.claim("the booted kernel is the package's", f'Linux version {base.release}-ats ' in verdict.console_of(one)) for one in runs]
     if 'kunit' in names or 'um' in names:
         rows += [verdict.claim('the kernel has no complaint', not verdict.complaints(one), verdict.complaints(one)) for one in runs]
     wanted = [case for case in os.environ.get('CASES', '').split() if case.split('.')[0] in names]
