@@ -236,12 +236,15 @@ def walk_steps(names):
     return {name: int(re.search(r'bench\.steps=(\d+)', known[name].kernel)[1]) for name in names}
 
 
+def claims_of(kind, every, version, names):
+    """Return {case: why it fails on the unpatched kernel}."""
+    return {name: ['the walk'] for name in names} if kind == 'walk' else holes.claims(every, version, names)
+
+
 def compared_rows(kind, base, every, unpatched, patched):
     """Return the rows of one set of machines on both kernels."""
     names = {case.name for run in unpatched + patched for case in run.cases}
-    claimed = {} if kind == 'walk' else holes.claims(every, base.version, names)
-    if kind == 'walk':
-        claimed = {name: ['the walk'] for name in names}
+    claimed = claims_of(kind, every, base.version, names)
     rows = verdict.compare(unpatched, patched, claimed)
     if kind in ('bench', 'x86'):
         rows += verdict.bench(every, base.version, unpatched, patched)
