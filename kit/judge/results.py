@@ -2,6 +2,7 @@
 """What came out of a machine or a check, as data: cases with their facts, in JSON between the steps."""
 import collections
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -10,7 +11,7 @@ import re
 from . import ktap
 
 # The facts that a guest reports, "#@ kind key=value ...", and their keys. What is not here is an error, not something to overlook.
-NUMBER, TEXT, HEX = int, str, lambda text: int(text, 16)
+NUMBER, TEXT, HEX = int, str, functools.partial(int, base=16)
 FACTS = {
     'state': {'step': TEXT, 'bdf': TEXT, 'e': NUMBER, 'iommu': NUMBER, 'not_supported': NUMBER},
     'commands': dict.fromkeys(('mark', 'unmaps', 'total', 'tlbi', 'sync', 'atc_inv'), NUMBER),
