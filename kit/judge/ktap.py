@@ -89,6 +89,7 @@ class Reader:
             self.problems.append(f'{len(top)} of {self.plans[0]} results')
         if self.running:
             top.append(Node(self.running, 'lost', notes=self.notes))
+            self.notes = []
         return top
 
 

@@ -92,7 +92,7 @@ class Reading(Folder):
         for text, lost in (('', 'there is no plan'), ('1..0\n', 'nothing ran'), ('ok 1 a\n', 'there is no plan'), ('1..2\nok 1 a', '1 of 2 results')):
             self.assertEqual(results.from_ktap(text, 'ats', 'patched').lost, lost)
         run = read('ok 1 a', '#  RUN           b ...', '#@ state e=1', plan=2)
-        self.assertEqual((statuses(run.cases), run.case('ats.b').worst('e')), ({'ats.a': 'pass', 'ats.b': 'lost'}, 1))
+        self.assertEqual((statuses(run.cases), run.problems, run.case('ats.b').worst('e')), ({'ats.a': 'pass', 'ats.b': 'lost'}, [], 1))
 
     def test_files(self):
         run = read('#@ state step=a e=1', 'not ok 1 a')
