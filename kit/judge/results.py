@@ -116,6 +116,9 @@ def from_ktap(text, machine, kernel, nested=False):
             elif node.status in ('fail', 'lost') and not nested and re.match(r'# \S+:\d+:', line):
                 case.said.append(line[2:])
         run.cases.append(case)
+    # A suite that cannot be set up fails without a case.
+    run.cases += [Case(f'{node.name}.(suite)', 'fail', 'the suite fails, and none of its cases does') for node in nodes
+                  if nested and node.status == 'fail' and all(case.status in ('pass', 'skip') for case in node.below)]
     run.problems += [f'fact after the last result: {line}' for line in rest if line.startswith('#@ ') and not line.startswith('#@ splat')]
     double = [name for name, count in collections.Counter(case.name for case in run.cases).items() if count > 1]
     run.problems += [f'{name}: two results' for name in double]

@@ -70,6 +70,10 @@ class Reading(Folder):
         self.assertEqual(statuses(runs[12].cases), {'pci_ats.plain': 'pass', 'pci_ats.each': 'lost'})
         self.assertIn('pci_ats: has no result', runs[12].lost)
 
+    def test_kunit_suite_that_fails_without_a_case(self):
+        run = read('    # failed to initialize (-12)', 'not ok 1 smmu', '    1..1', '    ok 1 a', 'ok 2 b', nested=True)
+        self.assertEqual(statuses(run.cases), {'smmu.(suite)': 'fail', 'b.a': 'pass'})
+
     def test_facts(self):
         run = read('#  RUN           f.a ...', '#@ state step=default bdf=0 e=0 iommu=1', '#@ state step=told not_supported=0',
                    '#@ commands mark=16 unmaps=2 total=8 tlbi=2 sync=4 atc_inv=2', '#@ id idr0=0x1f', '#@ splat WARNING: a=b', 'ok 1 f.a',
