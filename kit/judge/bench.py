@@ -199,14 +199,18 @@ def filters_of(name):
 
 def run(name, label):
     """run MACHINE LABEL: boot it, and write what came out."""
-    base = Base()
-    parameters = os.environ.get('KERNEL_ARGS', '').split() if name in ('kunit', 'um') else []
-    if name in ('kunit', 'um'):
-        found = (run_uml if name == 'um' else functools.partial(run_machine, name='kunit'))(
-            base, label=label, filters=os.environ.get('FILTER', '').split(), parameters=parameters)
+    base, kunit = Base(), name in ('kunit', 'um')
+    filters = os.environ.get('FILTER', '').split() if kunit else filters_of(name)
+    parameters = os.environ.get('KERNEL_ARGS', '').split() if kunit else []
+    if name == 'um':
+        found = run_uml(base, label, filters, parameters)
     else:
-        found = run_machine(base, name, label, filters_of(name))
-    found.save(result_path(base, label, name))
+        found = run_machine(base, name, label, filters, parameters)
+    path = result_path(base, label, name)
+    found.save(path)
+    if filters or parameters:
+        # The next call, without them, has to run all.
+        os.utime(path, (0, 0))
     return GOOD
 
 

@@ -190,6 +190,13 @@ class Judging(Folder):
         for console, wanted in (('    # WARNING: of KUnit', 'pass fail'), ('arm-smmu-v3 1.smmu: oas 44-bit\nWARNING: x', 'fail pass')):
             self.assertEqual(in_order(verdict.kunit([self.run_of(console=console)])), wanted)
 
+    def test_some_cases_are_not_taken_for_all(self):
+        self.patch(mock.patch.object(bench, 'run_machine', lambda *_: read('ok 1 a')))
+        for cases, old in (('', False), ('ats.a', True)):
+            os.environ['CASES'] = cases
+            self.assertEqual(bench.run('ats', 'tree'), GOOD)
+            self.assertEqual((self.results / '7.2/tree/ats.json').stat().st_mtime == 0, old)
+
     def test_exit_codes(self):
         for rows, lost, code in (([Case('a', 'pass'), Case('b', 'skip')], '', GOOD), ([Case('a', 'fail')], '', FAILED), ([], '', FAILED),
                                  ([Case('a', 'lost')], '', LOST), ([Case('a', 'pass')], 'it died', LOST)):
