@@ -202,7 +202,7 @@ class Judging(Folder):
                                  ([Case('a', 'lost')], '', LOST), ([Case('a', 'pass')], 'it died', LOST)):
             Run('ats', 'tree', rows, lost).save(self.build / 'x.json')
             self.assertEqual(said(bench.show, self.build / 'x.json')[0], code)
-        for words in (['nothing'], []):
+        for words in (['report', 'x'], ['run', 'ats'], ['nothing'], []):
             done = subprocess.run([bench.TOP / 'judge', *words], capture_output=True, text=True, check=False)
             self.assertEqual((done.returncode, done.stderr.count('\n'), done.stdout), (BAD_USE, 1, ''), done.stderr)
 
