@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """judge COMMAND [ARGUMENT...]: see COMMANDS."""
+import inspect
 import sys
 
 from . import attribution, bench, machines, mutants, qtest, queue, refresh, report, tally
@@ -9,7 +10,8 @@ COMMANDS = {
     'prepare': queue.main, 'refresh': refresh.main, 'queue': queue.main,
     'make': bench.make, 'run': bench.run, 'compare': bench.compare, 'own': bench.own, 'show': bench.show, 'walk': bench.walk, 'steps': bench.steps,
     'boot': bench.boot_command, 'findings': bench.findings_of_holes, 'qtest': qtest.main, 'qtests': qtest.listing,
-    'machines': lambda *words: machines.main(words), 'mutants': mutants.main, 'attribution': attribution.main, 'tally': tally.main, 'unittest': tally.unittest,
+    'machines': lambda *words: machines.main(words), 'mutants': mutants.main, 'attribution': attribution.main,
+    'tally': tally.main, 'unittest': tally.unittest,
     'report': report.main, 'holes': report.exposure,
 }
 OF_QUEUE = ('prepare', 'refresh', 'queue')
@@ -21,7 +23,12 @@ def main(words):
     try:
         if command not in COMMANDS:
             raise Bad(f'no such command: {command or "none given"} (known: {" ".join(COMMANDS)})')
-        return COMMANDS[command](*([command] if command in OF_QUEUE else []), *rest)
+        words = [*([command] if command in OF_QUEUE else []), *rest]
+        try:
+            inspect.signature(COMMANDS[command]).bind(*words)
+        except TypeError:
+            raise Bad(f'usage: judge {inspect.getdoc(COMMANDS[command]).partition(":")[0]}') from None
+        return COMMANDS[command](*words)
     except Bad as error:
         print(f'{command or "judge"}: {error}', file=sys.stderr)
         return BAD_USE
