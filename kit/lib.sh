@@ -14,6 +14,10 @@ V=${V:-0}
 ME=$(basename "$0" .sh)
 STARTED=$(date +%s)
 
+# With make -n a rule that hands the job server on runs all the same.
+flags=${MAKEFLAGS:-}
+case $ME,${flags%% *} in run,* | *,-* | *,*=*) ;; *,*n*) printf '%s\n' "$0 $*"; exit 0 ;; esac
+
 # Objects and output must not depend on how the user's git, make, locale or time zone is set up. Of make's flags only its job server stays.
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY
 PARALLEL=-j$JOBS server=$(printf '%s\n' "${MAKEFLAGS:-}" | grep -oE -e '--jobserver-(auth|fds)=[^ ]+' || :)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """judge COMMAND [ARGUMENT...]: see COMMANDS."""
 import inspect
+import os
+import re
 import sys
 
 from . import attribution, bench, machines, mutants, qtest, queue, refresh, report, tally
-from .errors import BAD_USE, Bad
+from .errors import BAD_USE, GOOD, Bad
 
 COMMANDS = {
     'prepare': queue.main, 'refresh': refresh.main, 'queue': queue.main,
@@ -28,6 +30,10 @@ def main(words):
             inspect.signature(COMMANDS[command]).bind(*words)
         except TypeError:
             raise Bad(f'usage: judge {inspect.getdoc(COMMANDS[command]).partition(":")[0]}') from None
+        # With make -n a rule that hands the job server on runs all the same.
+        if re.match('[a-zA-Z]*n', os.environ.get('MAKEFLAGS', '')) and command in ('mutants', 'attribution'):
+            print('judge', command, *words)
+            return GOOD
         return COMMANDS[command](*words)
     except Bad as error:
         print(f'{command or "judge"}: {error}', file=sys.stderr)
