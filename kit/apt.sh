@@ -52,7 +52,7 @@ oldest() { # PACKAGE [MINIMUM]: PACKAGE=VERSION, or why there is none
 	for version in $(versions "$1"); do
 		at_least "$version" "${2:-0}" && say "$1=$version" && return
 	done
-	echo "E: no suite of the mirror has $1 ${2:-}"
+	echo "E: the mirror has no $1 ${2:-} in any suite"
 	return 1
 }
 newest() { oldest "$1" "$(versions "$1" | tail -n 1)"; } # PACKAGE

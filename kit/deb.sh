@@ -16,11 +16,11 @@ case $#,$MODE in 0,* | 1,config | 1,try) ;; *) die 'usage: deb.sh [config | try]
 case $WANTED_ARCH in
 arm64) CPU=aarch64 DEBIAN=arm64 ;;
 x86) CPU=x86_64 DEBIAN=amd64 ;;
-*) die "no package for ARCH=$WANTED_ARCH (known: arm64 x86)" ;;
+*) die "ARCH=$WANTED_ARCH: not supported (known: arm64 x86)" ;;
 esac
-[ "$MODE$WANTED_ARCH" != tryx86 ] || die "the machine of the bench that tries packages is arm64: 'make deb ARCH=x86' builds one"
+[ "$MODE$WANTED_ARCH" != tryx86 ] || die "ARCH=x86: the bench boots arm64 packages only: 'make deb ARCH=x86' builds one"
 [ -z "$CONFIG" ] || [ -f "$CONFIG" ] || die "CONFIG=$CONFIG: no such file"
-[ -z "$CONFIG" ] || grep -q '^CONFIG_' "$CONFIG" || die "CONFIG=$CONFIG: not the configuration of a kernel"
+[ -z "$CONFIG" ] || grep -q '^CONFIG_' "$CONFIG" || die "CONFIG=$CONFIG: not a kernel configuration"
 set_cross "$WANTED_ARCH"
 need "${CROSS}gcc" gcc /usr/include/stdlib.h /usr/include/libelf.h /usr/include/openssl/bio.h make flex bison bc perl python3 \
 	dpkg-buildpackage dh_listpackages rsync cpio /usr/sbin/depmod
@@ -47,7 +47,7 @@ distribution_config() {
 	CONFIG=$FOLDER/usr/src/$package/config.${DEBIAN}_none_$DEBIAN.xz
 	export ARCHITECTURE="$DEBIAN"
 	[ -f "$CONFIG" ] || get_packages "$FOLDER" 'trixie-backports forky sid bookworm-backports trixie' newest "$package" ||
-		die "no configuration for Linux $BASE on $DEBIAN in /boot, nor as the package $package (log $LOG): name one with CONFIG="
+		die "no configuration for Linux $BASE on $DEBIAN (looked in /boot and for the package $package, log $LOG): set CONFIG="
 	FROM="package $(cat "$FOLDER/source")"
 }
 # A package with debug information takes an hour and several GB. The distribution's keys are the distribution's.
@@ -58,24 +58,24 @@ configure() {
 		--set-str SYSTEM_TRUSTED_KEYS '' --set-str SYSTEM_REVOCATION_KEYS '' || return 1
 	! grep -qx 'CONFIG_MODULE_SIG_KEY=""' "$O/.config" || "$TREE/scripts/config" --file "$O/.config" --set-str MODULE_SIG_KEY certs/signing_key.pem
 	deb_make olddefconfig || return 1
-	! grep -qx 'CONFIG_DEBUG_INFO=y' "$O/.config" || { echo "error: debug information is still enabled"; return 1; }
+	! grep -qx 'CONFIG_DEBUG_INFO=y' "$O/.config" || { echo "error: CONFIG_DEBUG_INFO is still enabled"; return 1; }
 }
 package() {
 	rm -f "$MADE"/linux-*.deb "$MADE"/linux-upstream_*
-	progress "$ME: building for $WANTED_ARCH" "$LOG" meter_objects deb_make DPKG_FLAGS=-d bindeb-pkg || failed 'the package cannot be built'
+	progress "$ME: building for $WANTED_ARCH" "$LOG" meter_objects deb_make DPKG_FLAGS=-d bindeb-pkg || failed 'building the package'
 	make_dir "$OUT"
 	rm -f "$OUT"/*"_$DEBIAN.deb"
 	for made in "$MADE"/linux-image-*.deb "$MADE"/linux-headers-*.deb; do [ ! -f "$made" ] || mv "$made" "$OUT"; done
 	rm -f "$MADE"/linux-*.deb "$MADE"/linux-upstream_*
 	PACKAGE=$(echo "$OUT"/linux-image-*"_$DEBIAN.deb")
-	[ -f "$PACKAGE" ] || die "bindeb-pkg has left no linux-image (log $LOG)"
+	[ -f "$PACKAGE" ] || die "bindeb-pkg wrote no linux-image package (log $LOG)"
 	say "$ME: $PACKAGE, $(du -m "$PACKAGE" | cut -f 1) MB, with $FROM, $(elapsed); install it with: apt install $PACKAGE"
 }
 take_kernel() {
 	rm -rf "$O/unpacked"
 	dpkg-deb -x "$PACKAGE" "$O/unpacked"
 	make_dir "$WORK/kernels/deb"
-	zcat -f "$O"/unpacked/boot/vmlinuz-* >"$WORK/kernels/deb/Image.tmp" || die "$PACKAGE holds no /boot/vmlinuz-*"
+	zcat -f "$O"/unpacked/boot/vmlinuz-* >"$WORK/kernels/deb/Image.tmp" || die "$PACKAGE has no /boot/vmlinuz-*"
 	mv "$WORK/kernels/deb/Image.tmp" "$WORK/kernels/deb/Image"
 }
 
@@ -83,7 +83,7 @@ make_dir "$O"
 [ -n "$CONFIG" ] || [ "$MODE" != try ] || CONFIG=$WORK/objects/arm64/.config
 FROM=$CONFIG
 [ -n "$CONFIG" ] || installed_config || distribution_config
-progress "$ME: configuring, with $FROM" "$LOG" meter_none configure || failed 'it cannot be configured'
+progress "$ME: configuring, with $FROM" "$LOG" meter_none configure || failed 'configuring the kernel'
 # What the rest of it needs, an hour from now.
 ! grep -q '^CONFIG_KERNEL_ZSTD=y' "$O/.config" || need zstd
 ! grep -q '^CONFIG_MODULE_SIG=y' "$O/.config" || need openssl

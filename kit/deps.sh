@@ -24,11 +24,11 @@ if [ -z "$list" ]; then
 	exit 0
 fi
 say "deps: missing: $list"
-command -v apt-get >/dev/null || die "no apt-get here: install the equivalents of: $list"
+command -v apt-get >/dev/null || die "no apt-get on this system: install the equivalents of: $list"
 [ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
-	die "neither root nor sudo: have somebody install: $list"
+	die "no root and no sudo: ask your administrator to install: $list"
 # A password is asked for here, not while the progress line is redrawn.
-[ "$(id -u)" = 0 ] || sudo true || die "sudo refuses: have somebody install: $list"
+[ "$(id -u)" = 0 ] || sudo true || die "sudo failed: ask your administrator to install: $list"
 # shellcheck disable=SC2086  # a list of words
 progress "deps: installing" "$BUILD_DIR/deps.log" meter_none install_packages $list ||
 	explain "$BUILD_DIR/deps.log" "installing $list failed" "$(grep -m 1 '^E:' "$BUILD_DIR/deps.log" || tail -n 1 "$BUILD_DIR/deps.log") (log $BUILD_DIR/deps.log)"

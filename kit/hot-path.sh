@@ -21,10 +21,10 @@ build() {
 # Without the lines that name the file, and without source lines: these may move.
 code() { "${CROSS}objdump" -dr --no-show-raw-insn "$O/$DIR/$1.o" | sed 1,3d; }
 compile() { # WITH|WITHOUT
-	progress "$ME: building $1 tests" "$LOG" meter_none build || failed "arm64 without KUNIT cannot be built $1 tests"
+	progress "$ME: building the driver $1 tests" "$LOG" meter_none build || failed "building arm64 without KUNIT, $1 tests,"
 	for object in arm-smmu-v3 arm-smmu-v3-iommufd; do
 		code $object >"$O/$object.$1"
-		[ -s "$O/$object.$1" ] || die "$DIR/$object.o holds no code"
+		[ -s "$O/$object.$1" ] || die "$DIR/$object.o has no code"
 	done
 }
 
@@ -34,7 +34,7 @@ tests=$(subjects unpatched | wc -l)
 first=$(subjects refs/prepared/series | grep -nxF "$(subjects unpatched | head -n 1)" | cut -d : -f 1)
 last=$((first + tests - 1)) behind=$(($(subjects refs/prepared/series | wc -l) - first - tests + 1))
 if [ "$tests" = 0 ] || [ "$(subjects refs/prepared/series | sed -n "$first,${last}p")" != "$(subjects unpatched)" ]; then
-	die "series/order: the patches marked test have to follow each other"
+	die "series/order: the patches marked test must be consecutive"
 fi
 tap_begin hot-path
 on_branch "refs/prepared/series~$((behind + tests))" compile without

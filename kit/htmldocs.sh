@@ -16,12 +16,12 @@ folders() { touched Documentation | cut -d / -f 2 | sort -u | paste -sd ' '; }
 build() { make -C "$TREE" htmldocs SPHINXDIRS="$(folders)" BUILDDIR="$HTML" SPHINXOPTS='-q -D exclude_patterns=media/**'; }
 complaint() { # FILE
 	html=$HTML/${1#Documentation/}
-	case $1 in *.rst) [ -f "${html%.rst}.html" ] || { say 'its page is not built' && return; } ;; esac
+	case $1 in *.rst) [ -f "${html%.rst}.html" ] || { say 'the page was not built' && return; } ;; esac
 	grep -F "$1:" "$LOG" | grep -m 1 -E 'WARNING|ERROR' || :
 }
 check() {
 	rm -rf "$HTML"
-	progress "$ME: building $(folders)" "$LOG" meter_none build || failed 'the documentation does not build'
+	progress "$ME: building $(folders)" "$LOG" meter_none build || failed 'building the documentation'
 	for file in $(touched 'Documentation/*.rst' 'drivers/*.[ch]' 'include/*.h'); do
 		said=$(complaint "$file")
 		if [ -z "$said" ]; then tap ok "htmldocs.$file"; else tap 'not ok' "htmldocs.$file: $said"; fi

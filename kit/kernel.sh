@@ -57,8 +57,8 @@ configure() {
 # While a tree is being edited kbuild itself looks after the configuration.
 configured() { [ "$LABEL" = tree ] && [ -f "$O/.config" ] && fragments | cmp -s - "$O/fragments"; }
 build() {
-	configured || progress "$ME: $BASE $LABEL: configuring $KIND" "$LOG" meter_none configure || failed "$BASE $LABEL: $KIND cannot be configured"
-	progress "$ME: $BASE $LABEL: building $KIND" "$LOG" meter_objects kernel_make "$KARCH" "$O" "${MADE##*/}" || failed "$BASE $LABEL: $KIND does not build"
+	configured || progress "$ME: $BASE $LABEL: configuring $KIND" "$LOG" meter_none configure || failed "$BASE $LABEL: configuring $KIND"
+	progress "$ME: $BASE $LABEL: building $KIND" "$LOG" meter_objects kernel_make "$KARCH" "$O" "${MADE##*/}" || failed "$BASE $LABEL: building $KIND"
 	make_dir "${OUT%/*}"
 	# What is the same keeps its time, so that what was made from it stays.
 	cmp -s "$O/$MADE" "$OUT" || { cp "$O/$MADE" "$OUT.tmp" && mv "$OUT.tmp" "$OUT"; }

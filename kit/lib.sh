@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
-# Shared by the scripts of kit/: where things are, how to say what is wrong, and the progress runner.
+# Shared by kit/*.sh: paths, error messages, the progress runner.
 #
 # Exit codes of every script: 0 all is well, 1 a test failed, 2 bad use or a missing thing (one line on
 # stderr says what, and how to mend it), 3 the machine under test was lost.
@@ -13,6 +13,10 @@ JOBS=${JOBS:-$(nproc)}
 V=${V:-0}
 ME=$(basename "$0" .sh)
 STARTED=$(date +%s)
+
+# With make -n a rule that hands the job server on runs all the same.
+flags=${MAKEFLAGS:-}
+case $ME,${flags%% *} in run,* | *,-* | *,*=*) ;; *,*n*) printf '%s\n' "$0 $*"; exit 0 ;; esac
 
 # Objects and output must not depend on how the user's git, make, locale or time zone is set up. Of make's flags only its job server stays.
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY
@@ -46,10 +50,6 @@ qemu)
 	WORK=$BUILD_DIR/qemu-$BASE TREE=$BUILD_DIR/qemu-$BASE/qemu
 	TITLE=QEMU NOUN=QEMU KIND_OF=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION
 	FROM_TARBALL=${QEMU_TARBALL:-} FROM_TREE=${QEMU_TREE:-}
-	case $ME in
-	fetch | prepare | meson | qemu) ;;
-	*) die "PROJECT=qemu is for fetch, prepare, refresh and mutants" ;;
-	esac
 	;;
 *) die "no such project: PROJECT=$PROJECT (known: linux qemu)" ;;
 esac
@@ -61,7 +61,7 @@ RESULTS=$BUILD_DIR/results/${WORK##*/} LOGS=$WORK/log DOWNLOADS=$BUILD_DIR/downl
 ticker_pid='' to_remove=''
 
 case $TOP$BUILD_DIR in
-*[[:space:]:]*) die "a kernel cannot be built where the path has a space or a colon ($TOP, $BUILD_DIR): move the repository, or set BUILD_DIR=" ;;
+*[[:space:]:]*) die "kbuild does not accept a path with a space or a colon ($TOP, $BUILD_DIR): move the repository, or set BUILD_DIR=" ;;
 esac
 elapsed() { say "$(($(date +%s) - STARTED)) s"; }
 tree_git() { git -C "$TREE" "$@"; }
@@ -87,7 +87,7 @@ present() {
 need() {
 	for what; do
 		present "$what" && continue
-		die "$what is missing: install the package $(packages | awk -v w="$what" '$1 == w { print $2 }') with 'make deps'"
+		die "$what is missing: 'make deps' installs it (package $(packages | awk -v w="$what" '$1 == w { print $2 }'))"
 	done
 }
 
@@ -133,25 +133,26 @@ kernel_make() {
 	# shellcheck disable=SC2086  # nothing, or -j
 	make -C "$TREE" ARCH="$karch" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$objects" LOCALVERSION='' $PARALLEL "$@"
 }
-# failed WHAT: a build that fails is a failed test, told in one line.
+# failed WHAT: a build that fails is a failed test, reported in one line.
 # shellcheck disable=SC2153  # LOG is the script's
 failed() {
-	! disk_full "$LOG" || die "no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
+	need_space "$LOG" "$1"
 	first=$(grep -m 1 -E '(^| )(error|ERROR): |undefined reference|^Missing: |^ERROR|Error [0-9]|\*\*\* ' "$LOG" || grep -m 1 '^FAILED: ' "$LOG" || tail -n 1 "$LOG")
-	printf '%s: %s: %s (log %s)\n' "$ME" "$1" "$first" "$LOG" >&2
-	[ -z "${TAP:-}" ] || { tap 'not ok' "$1: $first" && tap_end; } || :
+	printf '%s: %s failed: %s (log %s)\n' "$ME" "$1" "$first" "$LOG" >&2
+	[ -z "${TAP:-}" ] || { tap 'not ok' "$1 failed: $first" && tap_end; } || :
 	exit 1
 }
 
 # explain LOG WHAT HINT: turn the log of a step that failed into the one line.
 explain() {
-	! disk_full "$1" || die "$2: no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
+	need_space "$1" "$2"
 	die "$2: $3"
 }
+need_space() { ! disk_full "$1" || die "$2: no space left in $BUILD_DIR: free some, or set BUILD_DIR="; } # LOG WHAT
 # On a full disk the log may be the very thing that could not be written.
 disk_full() { grep -qisE 'no space left|disk quota exceeded' "$1" || [ "$(free_mb "$BUILD_DIR")" = 0 ]; }
 free_mb() { df -Pk "$1" | awk 'NR == 2 { print int($4 / 1024) }'; }
-make_dir() { mkdir -p "$1" 2>/dev/null || die "cannot make $1: is the disk full, or not yours to write?"; }
+make_dir() { mkdir -p "$1" 2>/dev/null || die "cannot create $1: check free space and permissions"; }
 
 # progress WHAT LOG METER COMMAND...: run COMMAND into LOG. On a terminal one line keeps changing, elsewhere a
 # line appears every 15 s; METER is called to say how far it is. The ticker, not the command, is in the
@@ -244,7 +245,7 @@ tap_end() {
 lock() {
 	[ "${LOCKED:-}" != "$BUILD_DIR" ] || return 0
 	make_dir "$BUILD_DIR"
-	(: >>"$BUILD_DIR/lock") 2>/dev/null || die "cannot write in $BUILD_DIR: is the disk full, or not yours to write?"
+	(: >>"$BUILD_DIR/lock") 2>/dev/null || die "cannot write to $BUILD_DIR: check free space and permissions"
 	exec 9>>"$BUILD_DIR/lock"
 	flock -w 2 9 || die "another run is using $BUILD_DIR: wait for it, or end it"
 	export LOCKED="$BUILD_DIR"
@@ -276,7 +277,7 @@ give_back() {
 		if tree_git apply -R --check "$what" 2>/dev/null; then
 			tree_git apply -R --whitespace=nowarn "$what"
 		elif ! tree_git apply --check "$what" 2>/dev/null; then
-			printf '%s: %s is still in %s, in part: look at git diff there\n' "$ME" "$what" "$TREE" >&2
+			printf "%s: %s could not be removed from %s completely: look at 'git diff' there\\n" "$ME" "$what" "$TREE" >&2
 		fi
 		;;
 	branch) tree_git checkout -q "$what" ;;
@@ -286,7 +287,7 @@ give_back() {
 recover() {
 	[ -f "$WORK/borrowed" ] || return 0
 	read -r how _ <"$WORK/borrowed" || :
-	say "$ME: undoing what a killed run left in the tree ($how)"
+	say "$ME: restoring the tree after a killed run ($how)"
 	give_back
 }
 # on_branch LABEL COMMAND...: run COMMAND while the tree has the code of LABEL (see kernel.sh).
@@ -320,8 +321,8 @@ begin() {
 
 tree_is_clean() { [ -z "$(tree_git status --porcelain)" ]; }
 need_prepared_tree() {
-	[ "$(tree_git symbolic-ref -q --short HEAD)" = series ] || die "$TREE is not on its branch series: 'git -C $TREE checkout series' first"
-	tree_is_prepared || die "$TREE holds commits that are not in the queue: 'make refresh' first"
+	[ "$(tree_git symbolic-ref -q --short HEAD)" = series ] || die "$TREE is not on branch series: run 'git -C $TREE checkout series'"
+	tree_is_prepared || die "$TREE has commits that are not in the queue: run 'make refresh'"
 	need_clean_tree
 }
 tree_is_prepared() {
@@ -329,5 +330,5 @@ tree_is_prepared() {
 		[ "$(tree_git rev-parse HEAD)" = "$(tree_git rev-parse refs/prepared/series)" ]
 }
 need_clean_tree() {
-	tree_is_clean || die "$TREE has uncommitted edits: commit them and run 'make refresh', or put them away with 'git stash'"
+	tree_is_clean || die "$TREE has uncommitted edits: commit them and run 'make refresh', or run 'git stash'"
 }

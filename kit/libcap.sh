@@ -11,5 +11,5 @@ if [ -f "$LIBCAP/source" ] || { [ "$(uname -m)" = aarch64 ] && [ -f /usr/include
 make_dir "$LOGS"
 export ARCHITECTURE=arm64
 get_packages "$LIBCAP" 'bookworm trixie' oldest libcap-dev ||
-	explain "$LOG" 'the selftests need a static libcap for arm64' "this is no Debian, or its mirror cannot be reached: mend the network (log $LOG, if it got that far)"
+	explain "$LOG" 'no static libcap for arm64' "the mirror failed, or this is not Debian (log $LOG): check the network"
 say "$ME: $(cat "$LIBCAP/source") for arm64, in $LIBCAP"

@@ -1,95 +1,105 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# lint.sh [GATE...]             the kernel's own checks, over the files that the series touches, on the base and on the
-#                               prepared tree: what the series adds to their findings fails. A table has the counts.
+# lint.sh [GATE...]             the kernel's own checks, on the files that the series touches, on the base and on the patched tree: what the
+#                               series adds to their findings fails. build/results/BASE/lint.txt has the counts
 # lint.sh tree [GATE|CASE...]   the same of what the tree holds, committed or not
 # A case is lint.<gate>.<file>; of checkpatch without "tree", lint.checkpatch.<subject of the patch>.
 #   sparse, W=1     the objects of the touched files, on arm64 and x86; W=1 also the selftests, of which sparse knows nothing
-#   coccicheck      the kernel's rules in report mode, over the touched .c files of the kernel
+#   coccicheck      the kernel's rules in report mode, on the touched .c files of the kernel
 #   kernel-doc, codespell   the touched files
-#   checkpatch, get_maintainer, shellcheck   the patches, whom the new files belong to, this repository's scripts: no before
+#   checkpatch, get_maintainer, shellcheck   the patches, the sections for the new files, this repository's scripts: without a base
 # Not seen is what a touched header does to a file that is not touched.
-# AMONG_ALL=1, in a run over all bases, looks at the tree first, and on the base only at the files in which something was found, or
-# that were named: nothing else can be new. The counts of before are of these then.
+# Of the base only those files are checked in which the tree has findings: nothing else can be new.
 set -eu
 . "$(dirname -- "$0")/lib.sh"
-GATES='sparse W=1 coccicheck kernel-doc codespell checkpatch get_maintainer shellcheck'
-SIDE='' MODE=series CASES='' ASKED='' ONLY=''
-[ "${1:-}" != tree ] || { MODE=tree; shift; }
+COMPARED='sparse W=1 coccicheck kernel-doc codespell'
+GATES="$COMPARED checkpatch get_maintainer shellcheck"
+CODE=patched CASES='' ASKED=''
+[ "${1:-}" != tree ] || { CODE=tree && shift; }
 for word; do
 	gate=${word#lint.}
 	[ "$gate" = "$word" ] || { gate=${gate%%.*} CASES="$CASES $word"; }
 	case " $GATES " in *" $gate "*) ;; *) die "$word: no such gate (known: $GATES)" ;; esac
-	[ "$MODE" = tree ] || [ "$gate" = "$word" ] || die "usage: lint.sh [gate...], or lint.sh tree [gate|case...]"
+	[ "$CODE" = tree ] || [ "$gate" = "$word" ] || die "usage: lint.sh [gate...], or lint.sh tree [gate|case...]"
 	case " $ASKED " in *" $gate "*) ;; *) ASKED="$ASKED $gate" ;; esac
 done
 [ -n "$ASKED" ] || ASKED=$GATES
-begin
-[ "$MODE" = tree ] || need_prepared_tree
-LINT=$WORK/lint
 other=aarch64-linux-gnu-gcc
 [ "$(uname -m)" = x86_64 ] || other=x86_64-linux-gnu-gcc
 need gcc "$other" /usr/include/stdlib.h /usr/include/libelf.h make flex bison bc perl python3 sparse spatch ocamlopt codespell shellcheck \
 	/usr/lib/python3/dist-packages/ply/lex.py /usr/lib/python3/dist-packages/git/__init__.py
+begin
+LINT=$WORK/lint O=$WORK/objects/lint
 make_dir "$LOGS"
-make_dir "$LINT/base"
 make_dir "$LINT/tree"
 
-asked() { case " $ASKED " in *" $1 "*) ;; *) return 1 ;; esac; }
-# Of all that could be looked at, whether this is: ONLY is a list of lint.<gate>.<file>, or empty.
-wanted() { # NAME
-	case $ONLY\  in
-	\  | *".$1 "*) ;;
-	*) return 1 ;;
-	esac
-}
-touched() { tree_git diff --name-only --diff-filter=d base; }
-# Of the files of the list, those of one pattern that are there on this side.
-files() { # PATTERN...
-	while read -r file; do
-		if ! [ -f "$TREE/$file" ] || ! wanted "$file"; then continue; fi
-		# shellcheck disable=SC2254  # patterns
-		for pattern; do case $file in $pattern) say "$file"; break ;; esac; done
-	done <"$LINT/files"
-}
-kernel_c() { files 'drivers/*.c'; }
-selftests() { files 'tools/testing/selftests/iommu/*.c'; }
-
-# A finding is "NAME<tab>message". From "path:line:column: message" on standard input: the same of two architectures is
-# one, and lines are left out, which change. "Warning:" in front is how kernel-doc of later kernels begins.
-findings() {
-	sed -E "s/^(Warning|Error): //; s,^($TREE/|$LINT/cocci/|$LINT/|\\.\\./linux/|\\./),," | sort -u |
-		sed -E 's/^([^ :]*):[0-9]+(:[0-9]+)?(-[0-9]+)?:? */\1\t/; s/:[0-9]+:[0-9]+//g; s/ line [0-9]+/ line/g'
-}
-# Nothing may be green because nothing ran: on the base this is the end, in the tree it is a finding.
+out() { say "$LINT/$SIDE/$1"; }
+# Nothing may pass because nothing ran: on the base this is the end, in the tree it is a finding.
 did_not_run() { # NAME MESSAGE
-	[ "$SIDE" != base ] || die "$1: on the base: $2"
+	[ "$SIDE" = tree ] || die "$1: failed on the base: $2"
 	printf '%s\tdid not run: %s\n' "$1" "$2"
 }
-out() { say "$LINT/$SIDE/$1"; }
 complaint() { grep -m 1 -E 'error: |\*\*\*' "$1" || tail -n 1 "$1"; } # LOG
 
-# ---- sparse and W=1 share a build
+# ---- which names of the list each gate looks at
 
+files() { # PATTERN...: of the list, what there is on this side
+	while read -r file; do
+		[ -f "$TREE/$file" ] || continue
+		# shellcheck disable=SC2254  # patterns
+		for pattern; do case $file in $pattern) say "$file" && break ;; esac; done
+	done <"$LINT/list"
+}
+scripts() { (cd "$TOP" && printf '%s\n' judge .ci/* kit/*.sh kit/tests/*.bash); }
+looked_at() { # GATE
+	case $1,$SIDE,$CODE in
+	sparse,* | coccicheck,*) files 'drivers/*.c' ;;
+	W=1,*) files 'drivers/*.c' 'tools/testing/selftests/iommu/*.c' ;;
+	kernel-doc,*) files 'drivers/*.[ch]' 'include/*.h' ;;
+	codespell,tree,patched)
+		# The text of the mails is one more file.
+		tree_git log --format=%B base..HEAD >"$LINT/messages"
+		files '*' && say "$LINT/messages"
+		;;
+	checkpatch,*,patched) tree_git log --reverse --format=%s base..HEAD ;;
+	get_maintainer,*) files '*' | while read -r file; do is_of_base "$file" || say "$file"; done ;;
+	shellcheck,*) if [ -n "$CASES" ]; then scripts | grep -xF -f "$LINT/list" || :; else scripts; fi ;;
+	*) files '*' ;;
+	esac
+}
+is_of_base() { tree_git cat-file -e "base:$1" 2>/dev/null; }
+
+# ---- the gates: each leaves its findings in raw, as "path:line:column: message" or "NAME<tab>message"
+
+gate() { # GATE FILE...
+	name=$1
+	shift
+	case $name in
+	sparse) compile && sed -nE "/$MESSAGE/{/\[-W[^]]*\]\$/!p}" "$(out compiler)" >"$LINT/raw" ;;
+	W=1) compile && sed -nE "/$MESSAGE/{/\[-W[^]]*\]\$|	did not run/p}" "$(out compiler)" >"$LINT/raw" && selftests ;;
+	coccicheck) coccicheck "$@" ;;
+	kernel-doc)
+		rc=0
+		(cd "$TREE" && scripts/kernel-doc -none -Wall "$@") >"$LINT/said" 2>&1 || rc=$?
+		case $rc,$(grep '^Traceback' "$LINT/said") in
+		12[67],* | *,?*) did_not_run "$1" "$(tail -n 1 "$LINT/said")" >"$LINT/raw" ;;
+		*) cp "$LINT/said" "$LINT/raw" ;;
+		esac
+		;;
+	codespell)
+		(cd "$TREE" && codespell "$@") >"$LINT/raw" 2>"$LINT/errors" || :
+		! [ -s "$LINT/errors" ] || did_not_run "$1" "$(tail -n 1 "$LINT/errors")" >>"$LINT/raw"
+		;;
+	checkpatch) progress "$ME: checkpatch" "$LOGS/lint-checkpatch.log" meter_none checkpatch ;;
+	get_maintainer) for file; do maintained "$file"; done >"$LINT/raw" ;;
+	shellcheck) (cd "$TOP" && printf '%s\n' "$@" | xargs -n 8 -P "$JOBS" shellcheck -f gcc) >"$LINT/raw" 2>&1 || : ;;
+	esac
+}
+
+# sparse and W=1 share a build.
 # Distributions have a sparse that does not know these two, which the kernel uses: kbuild would not run it, and it would
 # stumble over each MODULE_LICENSE().
 CHECK="sparse -D__typeof_unqual__=__typeof__ '-D__builtin_strlen(s)=(sizeof(s)-1)'"
-
-set_cross() { # ARCH
-	CROSS=''
-	case $1,$(uname -m) in
-	arm64,x86_64) CROSS=aarch64-linux-gnu- ;;
-	x86,aarch64) CROSS=x86_64-linux-gnu- ;;
-	esac
-}
-kernel_make() { # ARCH MAKE-ARGUMENT...
-	arch=$1
-	shift
-	set_cross "$arch"
-	use_ccache
-	make -C "$TREE" ARCH="$arch" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$LINT/$arch" LOCALVERSION='' \
-		CHECK="$CHECK" -j "$JOBS" "$@"
-}
 config() { # ARCH
 	case $1 in
 	x86) cat "$KIT/config/x86.config" ;;
@@ -98,32 +108,30 @@ config() { # ARCH
 }
 sources() { # ARCH
 	case $1 in
-	x86) kernel_c | grep -E '^drivers/(pci/[^/]*|iommu/(amd|intel)/.*)$' || : ;;
-	arm64) kernel_c | grep -vE '^drivers/iommu/(amd|intel)/' || : ;;
+	x86) files 'drivers/pci/*.c' 'drivers/iommu/amd/*.c' 'drivers/iommu/intel/*.c' | grep -v '^drivers/pci/.*/' || : ;;
+	arm64) files 'drivers/*.c' | grep -vE '^drivers/iommu/(amd|intel)/' || : ;;
 	esac
 }
 compile_for() { # ARCH OBJECT...
 	arch=$1
 	shift
-	config "$arch" >"$LINT/$arch.config"
-	KCONFIG_ALLCONFIG=$LINT/$arch.config kernel_make "$arch" allnoconfig prepare >"$LINT/prepare.log" 2>&1 ||
-		{ tail -n 1 "$LINT/prepare.log"; return 1; }
-	(cd "$LINT/$arch" && rm -f "$@")
-	kernel_make "$arch" -k W=1 C=2 "$@"
+	config "$arch" >"$O/$arch.config"
+	KCONFIG_ALLCONFIG=$O/$arch.config kernel_make "$arch" "$O/$arch" allnoconfig prepare && (cd "$O/$arch" && rm -f "$@") &&
+		kernel_make "$arch" "$O/$arch" CHECK="$CHECK" -k W=1 C=2 "$@"
 }
 compile() {
-	[ "${compiled:-}" != "$SIDE:$ONLY" ] || return 0
-	compiled=$SIDE:$ONLY
+	list=$(cat "$LINT/list")
+	[ "${compiled:-}" != "$SIDE $list" ] || return 0
+	compiled="$SIDE $list"
 	: >"$(out compiler)"
 	for arch in arm64 x86; do
-		make_dir "$LINT/$arch"
-		objects=$(sources $arch | sed 's/c$/o/')
+		log=$LOGS/lint-$arch.log made=yes objects=$(sources $arch | sed 's/c$/o/')
+		make_dir "$O/$arch"
 		[ -n "$objects" ] || continue
-		log=$LOGS/lint-$arch.log made=yes
 		# shellcheck disable=SC2086  # a list of names
-		progress "$ME: $SIDE: compiling for $arch" "$log" meter_none compile_for $arch $objects >&3 || made=no
+		progress "$ME: $SIDE: compiling for $arch" "$log" meter_none compile_for $arch $objects || made=no
 		for object in $objects; do
-			if grep -qE "^  CHECK .*[ /]${object%o}c\$" "$log" && [ -f "$LINT/$arch/$object" ]; then continue; fi
+			if grep -qE "^  CHECK .*[ /]${object%o}c\$" "$log" && [ -f "$O/$arch/$object" ]; then continue; fi
 			did_not_run "${object%o}c" "$arch: $(complaint "$log")"
 		done >"$LINT/missing"
 		# A checker that crashes leaves an object behind.
@@ -131,289 +139,156 @@ compile() {
 		cat "$LINT/missing" "$log" >>"$(out compiler)"
 	done
 }
-said() { grep -E '^[^ ]+:[0-9]+:[0-9]+: (warning|error|fatal error): |	did not run' "$(out compiler)"; }
+MESSAGE='^[^ ]+:[0-9]+:[0-9]+: (warning|error|fatal error): |	did not run'
 
-# The selftests, by their own Makefile. -fsyntax-only: neither they nor what they are linked with has to be built.
-# Of -Wextra stays out what the kernel leaves out of it.
+# The selftests, by their own Makefile. -fsyntax-only: neither they nor what they are linked with has to be built. Of -Wextra stays out what the
+# kernel leaves out of it.
 compile_selftests() { # SOURCE...
-	set_cross arm64
-	kernel_make arm64 headers >"$LINT/prepare.log" 2>&1 || { tail -n 1 "$LINT/prepare.log"; return 1; }
+	kernel_make arm64 "$O/arm64" headers || return 1
 	# shellcheck disable=SC2046  # a list of names
-	make -B -k -C "$TREE/tools/testing/selftests/iommu" ARCH=arm64 CROSS_COMPILE="$CROSS" OUTPUT="$LINT/selftests" \
-		KHDR_INCLUDES="-isystem $LINT/arm64/usr/include" \
+	make -B -k -C "$TREE/tools/testing/selftests/iommu" ARCH=arm64 CROSS_COMPILE="$CROSS" OUTPUT="$O/selftests" \
+		KHDR_INCLUDES="-isystem $O/arm64/usr/include" \
 		USERCFLAGS="-isystem $BUILD_DIR/libcap/usr/include -fsyntax-only -Wextra -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers" \
-		$(for source; do say "$LINT/selftests/$(basename "$source" .c)"; done)
+		$(for source; do say "$O/selftests/$(basename "$source" .c)"; done)
 }
-selftest_warnings() {
-	sources=$(selftests)
+selftests() {
+	sources=$(files 'tools/testing/selftests/iommu/*.c') log=$LOGS/lint-selftests.log
 	[ -n "$sources" ] || return 0
-	make_dir "$LINT/selftests"
-	"$KIT/libcap.sh" >&3
-	log=$LOGS/lint-selftests.log
+	make_dir "$O/selftests"
+	"$KIT/libcap.sh"
 	# shellcheck disable=SC2086  # a list of names
-	if ! progress "$ME: $SIDE: compiling the selftests" "$log" meter_none compile_selftests $sources >&3; then
-		did_not_run "$(say "$sources" | head -n 1)" "$(complaint "$log")" >>"$(out selftests)"
-	fi
-	grep -E '^[^ ]+:[0-9]+:[0-9]+: (warning|error|fatal error): ' "$log" |
-		sed -E 's,^([^/:]*:),tools/testing/selftests/iommu/\1,' >>"$(out selftests)" || :
+	progress "$ME: $SIDE: compiling the selftests" "$log" meter_none compile_selftests $sources ||
+		did_not_run "$(say "$sources" | head -n 1)" "$(complaint "$log")" >>"$LINT/raw"
+	sed -nE 's,^[^ /:]+:[0-9]+:[0-9]+: (warning|error|fatal error): ,tools/testing/selftests/iommu/&,p' "$log" >>"$LINT/raw"
 }
 
-# ---- the gates: each leaves its findings in (out GATE), and what it has looked at in (out GATE.of)
-
-gate() { # GATE
-	case $1 in
-	sparse)
-		kernel_c >"$(out "$1.of")"
-		compile
-		said | grep -vE '\[-W[^]]*\]$'
-		;;
-	W=1)
-		{ kernel_c; selftests; } >"$(out "$1.of")"
-		compile
-		: >"$(out selftests)"
-		selftest_warnings
-		said | grep -E '\[-W[^]]*\]$|	did not run'
-		cat "$(out selftests)"
-		;;
-	coccicheck)
-		kernel_c >"$(out "$1.of")"
-		coccicheck
-		;;
-	kernel-doc)
-		files 'drivers/*.[ch]' 'include/*.h' >"$(out "$1.of")"
-		rc=0
-		(cd "$TREE" && xargs -r scripts/kernel-doc -none -Wall <"$(out "$1.of")") >"$LINT/kernel-doc" 2>&1 || rc=$?
-		# Its own exit code, which counts findings, xargs turns into 123.
-		case $rc,$(grep -m 1 '^Traceback' "$LINT/kernel-doc") in
-		0, | 123,) cat "$LINT/kernel-doc" ;;
-		*) did_not_run "$(head -n 1 "$(out "$1.of")")" "$(tail -n 1 "$LINT/kernel-doc")" ;;
-		esac
-		;;
-	codespell)
-		files '*' >"$(out "$1.of")"
-		[ "$SIDE,$MODE" != tree,series ] || messages >>"$(out "$1.of")"
-		(cd "$TREE" && xargs -r codespell <"$(out "$1.of")" 2>"$LINT/codespell.err")
-		! [ -s "$LINT/codespell.err" ] || did_not_run "$(head -n 1 "$(out "$1.of")")" "$(tail -n 1 "$LINT/codespell.err")"
-		;;
-	checkpatch) checkpatch ;;
-	get_maintainer)
-		"$TOP/judge" queue new | while read -r file; do ! wanted "$file" || say "$file"; done >"$(out "$1.of")"
-		while read -r file; do maintained "$file"; done <"$(out "$1.of")"
-		;;
-	shellcheck)
-		scripts | while read -r file; do ! wanted "$file" || say "$file"; done >"$(out "$1.of")"
-		(cd "$TOP" && xargs -r -n 8 -P "$JOBS" shellcheck -f gcc <"$(out "$1.of")" 2>&1)
-		;;
-	esac
-}
-
-# The text of the mails, as one more file.
-messages() {
-	tree_git log --format=%B base..refs/prepared/series >"$LINT/messages"
-	say "$LINT/messages"
-}
-
-# By the kernel's script, over a folder with nothing else in it, which passes for somebody's module. What the rules say of a
-# file stays known for as long as the file and the rules are the same: they take a second for each thousand lines.
-run_coccicheck() {
-	make -C "$TREE" coccicheck MODE=report M="$LINT/cocci" J="$JOBS" DEBUG_FILE="$LINT/cocci.err"
-}
-meter_rules() { printf '%s of %s rules, ' "$(grep -c -e --cocci-file "$LINT/cocci.err")" "$(cd "$TREE" && grep -rlE 'virtual[[:space:]]+report' scripts/coccinelle | wc -l)"; }
-known() { # FILE: where that is
-	say "$LINT/known/$({ say "$1" "$rules"; cat "$TREE/$1"; } | sha256sum | cut -d ' ' -f 1)"
-}
-coccicheck() {
-	make_dir "$LINT/known"
-	log=$LOGS/lint-coccicheck.log
-	rules=$({ spatch --version; cd "$TREE" && find scripts/coccinelle scripts/coccicheck -type f | sort | xargs cat; } | sha256sum)
-	rm -rf "$LINT/cocci" "$LINT/cocci.err"
+# By the kernel's script, over a folder with nothing else in it, which passes for somebody's module.
+coccicheck() { # FILE...
+	log=$LOGS/lint-coccicheck.log debug=$LINT/cocci.err
+	rm -rf "$LINT/cocci" "$debug"
 	mkdir -p "$LINT/cocci"
-	while read -r file; do
-		[ -f "$(known "$file")" ] || (cd "$TREE" && cp --parents "$file" "$LINT/cocci")
-	done <"$(out coccicheck.of)"
-	if [ -n "$(ls "$LINT/cocci")" ]; then
-		if ! progress "$ME: $SIDE: coccicheck" "$log" meter_rules run_coccicheck >&3 || ! grep -q -e --cocci-file "$LINT/cocci.err"; then
-			did_not_run "$(head -n 1 "$(out coccicheck.of)")" "$(tail -n 1 "$LINT/cocci.err") (log $log)"
-			return
-		fi
-		sed -E "s,^($LINT/cocci|\\.)/,," "$log" >"$LINT/raw.cocci"
-		(cd "$LINT/cocci" && find . -name '*.c') | sed 's,^\./,,' | while read -r file; do
-			grep "^$file:" "$LINT/raw.cocci" >"$(known "$file")" || :
-		done
-	fi
-	while read -r file; do cat "$(known "$file")"; done <"$(out coccicheck.of)"
-}
-
-# The tree has none of the history that a Fixes: tag points into; the sign-off is for whoever mails the series. Words are for
-# codespell itself, which takes a tenth of the time. What it has for SPDX needs the system's python3, and is silent without.
-CHECKPATCH='scripts/checkpatch.pl --strict --ignore MISSING_SIGN_OFF,UNKNOWN_COMMIT_ID'
-# What it says becomes "NAME<tab>message"; its summary shows that it got to the end.
-check_patch() { # NAME CHECKPATCH-OPTION...
-	name=$1
-	shift
-	# shellcheck disable=SC2086  # a command and its options
-	(cd "$TREE" && PATH=/usr/bin:$PATH $CHECKPATCH "$@" - 2>&1) | awk -v name="$name" '
-		/^total: .*, [1-9][0-9]* lines checked$/ { ran = 1; next }
-		/^(ERROR|WARNING|CHECK): / || /^Traceback/ { print name "\t" $0 }
-		END { if (!ran) print name "\tdid not run" }'
-}
-check_commit() { tree_git format-patch -k --stdout -1 "$1" | check_patch "$(subject "$1")" >"$LINT/patches/$1"; }
-check_commits() {
-	running=''
-	for commit in $(commits); do
-		check_commit "$commit" &
-		running="$running $!"
-		# shellcheck disable=SC2086  # a list of numbers
-		[ "$(say $running | wc -w)" -lt "$JOBS" ] || { wait $running; running=''; }
-	done
-	# shellcheck disable=SC2086
-	[ -z "$running" ] || wait $running # for nobody would be for all, and the one who tells how far it is goes on
-}
-meter_patches() { printf '%s of %s patches, ' "$(find "$LINT/patches" -type f | wc -l)" "$(patches | wc -l)"; }
-commits() { tree_git rev-list --reverse base..refs/prepared/series; }
-subject() { tree_git log -1 --format=%s "$1"; }
-# Without commits there is no mail whose other half would bring the MAINTAINERS.
-checkpatch() {
-	if [ "$MODE" = tree ]; then
-		files '*' >"$(out checkpatch.of)"
-		while read -r file; do
-			tree_git diff base -- "$file" | check_patch "$file" --ignore FILE_PATH_CHANGES,MISSING_SIGN_OFF,UNKNOWN_COMMIT_ID
-		done <"$(out checkpatch.of)"
+	(cd "$TREE" && cp --parents "$@" "$LINT/cocci")
+	if progress "$ME: $SIDE: coccicheck" "$log" meter_none make -C "$TREE" coccicheck MODE=report M="$LINT/cocci" J="$JOBS" DEBUG_FILE="$debug" &&
+		grep -q -e --cocci-file "$debug"; then
+		sed -nE "s,^($LINT/cocci/|\\./)?(drivers/[^:]*:),\\2,p" "$log" >"$LINT/raw"
 	else
-		rm -rf "$LINT/patches"
-		mkdir "$LINT/patches"
-		progress "$ME: checkpatch" "$LOGS/lint-checkpatch.log" meter_patches check_commits >&3 || :
-		for commit in $(commits); do subject "$commit"; done >"$(out checkpatch.of)"
-		for commit in $(commits); do cat "$LINT/patches/$commit"; done
+		did_not_run "$1" "$(tail -n 1 "$debug") (log $log)" >"$LINT/raw"
 	fi
 }
-
+# The tree has none of the history that a Fixes: tag points into; whoever mails the series signs it off. Without commits there is no mail whose
+# other half would bring the MAINTAINERS. What checkpatch has for SPDX needs the system's python3, and is silent without.
+checkpatch() {
+	ignore=MISSING_SIGN_OFF,UNKNOWN_COMMIT_ID number=0 commits=$(tree_git rev-list --reverse base..HEAD)
+	[ "$CODE" != tree ] || ignore=$ignore,FILE_PATH_CHANGES
+	while IFS= read -r name; do
+		number=$((number + 1))
+		if [ "$CODE" = tree ]; then
+			tree_git diff base -- "$name"
+		else
+			tree_git format-patch -k --stdout -1 "$(say "$commits" | sed -n "${number}p")"
+		fi | (cd "$TREE" && PATH=/usr/bin:$PATH scripts/checkpatch.pl --strict --ignore "$ignore" - 2>&1) | awk -v name="$name" '
+			/^total: .*, [1-9][0-9]* lines checked$/ { ran = 1; next }
+			/^(ERROR|WARNING|CHECK): / || /^Traceback/ { print name "\t" $0 }
+			END { if (!ran) print name "\tdid not run" }'
+	done <"$(out checkpatch.of)" >"$LINT/raw"
+}
 # Somebody has to be named for each of our files, by the file here as by the kernel's.
 maintained() { # FILE
 	for list in "$TOP/MAINTAINERS" "$TREE/MAINTAINERS"; do
 		(cd "$TREE" && scripts/get_maintainer.pl --no-git --no-git-fallback --mpath="$list" -f "$1") >"$LINT/maintainers" 2>&1 &&
 			grep -q 'TRANSLATION SERVICES TESTS' "$LINT/maintainers" ||
-			printf '%s\tnobody by %s: %s\n' "$1" "$list" "$(tail -n 1 "$LINT/maintainers")"
+			printf '%s\t%s has no section for it: %s\n' "$1" "$list" "$(tail -n 1 "$LINT/maintainers")"
 	done
 }
-scripts() { (cd "$TOP" && find . -path ./build -prune -o -path ./.git -prune -o -type f \( -name '*.sh' -o -name '*.bash' -o -path './.ci/*' \) -print) | sed 's,^\./,,' | sort; }
 
-# ---- the base, the tree, and what is new
+# ---- the tree, the base, and what is new
 
-# kbuild compiles files of its own on the way: what is said of a .c file that is not touched has another cause.
-of_concern() { # GATE
-	case $1 in
-	sparse | W=1) awk -F '\t' 'NR == FNR { touched[$0]; next } $1 in touched || $1 !~ /\.c$/' "$LINT/files" - ;;
+# A finding becomes "NAME<tab>message": the same of two architectures is one, and line numbers, which change, are left out. "Warning:" in front
+# is how kernel-doc of later kernels begins. kbuild compiles files of its own on the way: what is said of a .c file that is not touched has
+# another cause.
+findings() { # GATE
+	sed -E "s/^(Warning|Error): //; s,^($TREE/|$LINT/cocci/|$LINT/|\\.\\./linux/|\\./),," "$LINT/raw" | sort -u |
+		sed -E 's/^([^ :]*):[0-9]+(:[0-9]+)?(-[0-9]+)?:? */\1\t/; s/:[0-9]+:[0-9]+//g; s/ line [0-9]+/ line/g' | case $1 in
+	sparse | W=1) awk -F '\t' 'NR == FNR { touched[$0]; next } $1 in touched || $1 !~ /\.c$/' "$LINT/touched" - ;;
 	*) cat ;;
-	esac
+	esac | sort
 }
-look() { # SIDE GATE...
-	SIDE=$1
-	shift
-	for each; do
-		gate "$each" >"$LINT/raw" || :
-		findings <"$LINT/raw" | of_concern "$each" | sort >"$(out "$each")"
+look() { # GATE: at the list
+	looked_at "$1" >"$(out "$1.of")"
+	: >"$LINT/raw"
+	# shellcheck disable=SC2046  # a list of names
+	[ "$1" = checkpatch ] || set -- "$1" $(cat "$(out "$1.of")")
+	! [ -s "$(out "$1.of")" ] || gate "$@"
+	findings "$1" >"$(out "$1")"
+}
+named() { say "$CASES" | tr ' ' '\n' | sed -n "s/^lint\.$1\.//p"; } # GATE
+look_at_tree() {
+	SIDE=tree
+	tree_git diff --name-only --diff-filter=d base | sort >"$LINT/touched"
+	for gate in $ASKED; do
+		if [ -n "$CASES" ]; then named "$gate" | sort -u >"$LINT/list"; else cp "$LINT/touched" "$LINT/list"; fi
+		look "$gate"
 	done
 }
-
-# The base is looked at again only when something else would come out, or at more of it.
-BEFORE='sparse W=1 coccicheck kernel-doc codespell'
+# What the base says stays known, with the names that were looked at, until something else would come out.
 key() {
 	{
 		tree_git rev-parse 'base^{tree}'
-		cat "$0" "$LINT/files"
-		config arm64
-		config x86
+		cat "$0" "$KIT"/config/*
 		for tool in gcc "$other" sparse spatch codespell; do "$tool" --version; done
-	} 2>&1 | sha256sum
+	} 2>&1 | sha256sum | cut -c 1-12
 }
-same_circumstances() { [ "$(key)" = "$(cat "$LINT/base/$1.key" 2>/dev/null)" ]; } # GATE
-# For each gate by itself: not all have to be asked for.
-known_of_base() { # GATE
-	same_circumstances "$1" || return 1
-	looked=$(cat "$LINT/base/$1.only")
-	[ -n "$looked" ] || return 0
-	wanted_of_base "$1"
-	[ -n "$ONLY" ] || return 1
-	for each in $ONLY; do case $looked\  in *" $each "*) ;; *) return 1 ;; esac; done
+suspects() { # GATE: what has a finding in the tree, or was named; all that is touched when it is none of that
+	{ cut -f 1 "$LINT/tree/$1"; named "$1"; } | sort -u >"$LINT/names"
+	[ -z "$(comm -23 "$LINT/names" "$LINT/touched")" ] || sort -u "$LINT/touched" "$LINT/names" -o "$LINT/names"
+	cat "$LINT/names"
 }
-among_all() { [ "${AMONG_ALL:-0}" = 1 ]; }
-# All, or what was found in the tree, or named. What was found in a file that is not of the list cannot be looked for in it alone.
-# The word in front keeps a list without a file from being taken for all.
-wanted_of_base() { # GATE
-	ONLY=''
-	among_all || return 0
-	{
-		cut -f 1 "$LINT/tree/$1"
-		for case in $CASES; do case $case in "lint.$1."*) say "${case#"lint.$1."}" ;; esac; done
-	} | sort -u >"$LINT/suspects"
-	[ -z "$(comm -23 "$LINT/suspects" "$LINT/files")" ] || return 0
-	ONLY=" nothing$(sed 's/^/ lint../' "$LINT/suspects" | tr -d '\n')"
+unknown() { # GATE
+	touch "$(out "$1")" "$(out "$1.of")"
+	suspects "$1" | comm -23 - "$(out "$1.of")" | while read -r file; do ! is_of_base "$file" || say "$file"; done
 }
-look_at_base() {
-	missing=$(for gate in $BEFORE; do ! asked "$gate" || known_of_base "$gate" || say "$gate"; done)
-	[ -n "$missing" ] || return 0
-	tree_is_clean || die "the findings of the base are not there yet, and $TREE has uncommitted edits: put them away with 'git stash', run 'make lint', and then this"
-	borrow branch "$(tree_git symbolic-ref -q --short HEAD || tree_git rev-parse HEAD)"
-	tree_git checkout -q base
-	for gate in $missing; do
-		rm -f "$LINT/base/$gate.key"
-		wanted_of_base "$gate"
-		look base "$gate"
-		say "$ONLY" >"$LINT/base/$gate.only"
-		key >"$LINT/base/$gate.key"
+look_at_base() { # GATE...
+	for gate; do
+		unknown "$gate" >"$LINT/list"
+		cp "$(out "$gate")" "$LINT/known"
+		sort -u "$LINT/list" "$(out "$gate.of")" >"$LINT/known.of"
+		look "$gate"
+		sort "$LINT/known" "$(out "$gate")" -o "$(out "$gate")"
+		mv "$LINT/known.of" "$(out "$gate.of")"
 	done
-	give_back
 }
-look_at_tree() {
-	ONLY=$CASES
-	# shellcheck disable=SC2086  # a list of words
-	look tree $ASKED
+compare_with_base() {
+	SIDE=base-$(key)
+	make_dir "$LINT/$SIDE"
+	for gate in $ASKED; do
+		case " $COMPARED " in
+		*" $gate "*) [ -z "$(unknown "$gate")" ] || set -- "$@" "$gate" ;;
+		*) : >"$(out "$gate")" ;;
+		esac
+	done
+	[ $# != 0 ] || return 0
+	tree_is_clean || die "the base has not been checked yet, and $TREE has uncommitted edits: run 'git stash', 'make lint', 'git stash pop', then this again"
+	on_branch base look_at_base "$@"
 }
-
-new() { comm -13 "$LINT/base/$1" "$LINT/tree/$1"; }
-count() { number "$(wc -l 2>/dev/null <"$1")"; }
 judge() { # GATE
-	new "$1" >"$LINT/new"
-	[ -s "$LINT/tree/$1.of" ] || [ -n "$CASES" ] || tap 'not ok' "lint.$1: nothing was looked at"
-	for case in $CASES; do
-		case $case in "lint.$1."*) grep -qxF "${case#"lint.$1."}" "$LINT/tree/$1.of" || tap 'not ok' "$case: there is no such file" ;; esac
-	done
+	[ -s "$LINT/tree/$1.of" ] || [ -n "$CASES" ] || tap 'not ok' "lint.$1: checked no file"
+	named "$1" | while read -r file; do grep -qxF "$file" "$LINT/tree/$1.of" || tap 'not ok' "lint.$1.$file: no such file"; done
+	comm -13 "$(out "$1")" "$LINT/tree/$1" >"$LINT/new"
 	# What is new may be in a file that is not touched: a header, say.
 	{ sed "s,^$LINT/,," "$LINT/tree/$1.of"; cut -f 1 "$LINT/new"; } | awk '!seen[$0]++' | while IFS= read -r name; do
 		first=$(awk -F '\t' -v name="$name" '$1 == name { print $2; exit }' "$LINT/new")
 		if [ -z "$first" ]; then tap ok "lint.$1.$name"; else tap 'not ok' "lint.$1.$name: $first"; fi
 	done
-}
-table() {
-	row='%-14s  %6s  %5s  %3s\n'
-	# shellcheck disable=SC2059  # the row
-	printf "$row" gate before after new
-	for gate in $ASKED; do
-		before=-
-		case " $BEFORE " in *" $gate "*) before=$(count "$LINT/base/$gate") ;; esac
-		# shellcheck disable=SC2059  # the row
-		printf "$row" "$gate" "$before" "$(count "$LINT/tree/$gate")" "$(new "$gate" | wc -l)"
-	done
+	before=-
+	case " $COMPARED " in *" $1 "*) before=$(suspects "$1" | awk -F '\t' 'NR == FNR { name[$0]; next } $1 in name { n++ } END { print n + 0 }' - "$(out "$1")") ;; esac
+	printf '%-14s  %6s  %5s  %3s\n' "$1" "$before" "$(wc -l <"$LINT/tree/$1")" "$(wc -l <"$LINT/new")" >>"$COUNTS"
 }
 
-exec 3>&1
-# In a tree with edits, what the base was asked about stays the list: a further file has no before.
-touched >"$LINT/touched"
-if tree_is_clean || ! [ -f "$LINT/files" ]; then
-	cp "$LINT/touched" "$LINT/files"
-fi
-further=$(comm -23 "$LINT/touched" "$LINT/files" | head -n 1)
-[ -z "$further" ] || die "$further was not touched so far, so its findings of before are not known: commit it, and run 'make lint'"
-if among_all; then
-	look_at_tree
-	look_at_base
-else
-	look_at_base
-	look_at_tree
-fi
-for gate in checkpatch get_maintainer shellcheck; do : >"$LINT/base/$gate"; done
-tap_begin "lint${LABEL:+-$LABEL}"
+tap_begin lint
+COUNTS=${TAP%.tap}.txt
+printf '%-14s  %6s  %5s  %3s\n' gate before after new >"$COUNTS"
+on_branch "$CODE" look_at_tree
+compare_with_base
 for gate in $ASKED; do judge "$gate"; done
-table | tee "$RESULTS/lint${LABEL:+-$LABEL}.txt"
-tap_end clean 'not clean'
+cat "$COUNTS"
+tap_end

@@ -27,5 +27,5 @@ lock
 if enough; then exit 0; fi
 make_dir "$LOGS"
 { get_packages "$TOOLS" 'bookworm-backports trixie' choose && enough; } ||
-	explain "$LOG" "QEMU needs meson $(wanted meson) and pycotap $(wanted pycotap) or later" "this system has not, and is no Debian, or its mirror cannot be reached: mend the network (log $LOG, if it got that far), or install them"
+	explain "$LOG" "QEMU needs meson $(wanted meson) and pycotap $(wanted pycotap) or later" "install them, or check the network (log $LOG)"
 say "$ME: $(cat "$TOOLS/source"), for QEMU only, in $TOOLS"

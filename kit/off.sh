@@ -38,13 +38,13 @@ same() {
 	what=$1 kind=$2 on=$3
 	shift 3
 	if ! { "$kind" before "$PLAIN" "$@" && "$kind" after "$QEMU" "$@" && "$kind" on "$QEMU" "$@" -global "$on"; } >>"$LOG" 2>&1; then
-		tap 'not ok' "$what: cannot be compared: $(tail -n 1 "$LOG")"
+		tap 'not ok' "$what: not compared: $(tail -n 1 "$LOG")"
 	elif ! [ -s "$OUT/before" ] || ! cmp -s "$OUT/before" "$OUT/after"; then
-		tap 'not ok' "$what: not the same"
+		tap 'not ok' "$what: changed"
 	elif cmp -s "$OUT/after" "$OUT/on"; then
-		tap 'not ok' "$what: the same with $on, too"
+		tap 'not ok' "$what: also the same with $on: the comparison sees nothing"
 	else
-		tap ok "$what: the same, and another with $on"
+		tap ok "$what: unchanged; differs with $on"
 	fi
 }
 

@@ -14,7 +14,7 @@ case ${1:-} in
 x86) TARGETS=qemu-system-x86_64 ;;
 base)
 	[ -d "$WORK/base/qemu" ] || tree_git worktree add -q --detach "$WORK/base/qemu" base ||
-		die "cannot check out QEMU in $WORK/base/qemu: is the disk full?"
+		die "cannot check out QEMU in $WORK/base/qemu: check free space"
 	TREE=$WORK/base/qemu TARGETS=qemu-system-aarch64 O=$WORK/base/build
 	;;
 *) TARGETS="qemu-system-aarch64 $("$TOP/judge" qtests | sed 's,^,tests/qtest/,' | paste -sd ' ')" ;;
@@ -71,6 +71,6 @@ meter_steps() {
 	step=$(sed -n 's,^\[\([0-9]*\)/\([0-9]*\)\] .*,\1 of \2,p' "$LOG" | tail -n 1)
 	printf '%s steps, ' "${step:-0 of about $BASE_STEPS}"
 }
-configuration 2>/dev/null | cmp -s - "$O/made-from" || progress "$ME: configuring" "$LOG" meter_none configure || failed 'QEMU cannot be configured'
-progress "$ME: building" "$LOG" meter_steps build || failed 'QEMU does not build'
+configuration 2>/dev/null | cmp -s - "$O/made-from" || progress "$ME: configuring" "$LOG" meter_none configure || failed 'configuring QEMU'
+progress "$ME: building" "$LOG" meter_steps build || failed 'building QEMU'
 say "$ME: QEMU $(sed -n 's/^version=//p' "$WORK/source")$([ "${1:-}" != base ] || say ' without the queue') in $O, $(elapsed)"

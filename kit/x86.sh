@@ -16,7 +16,7 @@ x86_make() { kernel_make x86 "$O" KCFLAGS=-Werror "$@"; }
 configure() { KCONFIG_ALLCONFIG=$KIT/config/x86.config x86_make allnoconfig prepare; }
 edited() { tree_git diff --name-only base -- drivers/pci drivers/iommu/amd drivers/iommu/intel | sed -n '/\/tests\//d; s/\.c$/.o/p'; }
 check() { # OBJECT...
-	progress "$ME: configuring" "$LOG" meter_none configure || failed 'x86 cannot be configured'
+	progress "$ME: configuring" "$LOG" meter_none configure || failed 'configuring x86'
 	# shellcheck disable=SC2046  # a list of names
 	[ $# != 0 ] || set -- $(edited)
 	for object; do
@@ -24,7 +24,7 @@ check() { # OBJECT...
 		if progress "$ME: building $object" "$LOG" meter_none x86_make "$object"; then
 			tap ok "x86.$object"
 		else
-			! disk_full "$LOG" || failed "$object"
+			need_space "$LOG" "$object"
 			tap 'not ok' "x86.$object: $(grep -m 1 ' error: ' "$LOG" || tail -n 1 "$LOG")"
 		fi
 	done

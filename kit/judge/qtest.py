@@ -74,7 +74,7 @@ def read(output, code, left):
     found = {path: found[path] for path in left if path in found}
     rest = [path for path in left if path not in found]
     if code in LATE:
-        return found | dict.fromkeys(rest, ('lost', 'took too long, or came after what did'))
+        return found | dict.fromkeys(rest, ('lost', 'timed out, or was behind a case that did'))
     if rest and not failed:
         bail, death = (re.findall(pattern, output, re.M) for pattern in (r'^Bail out! ?(.*)', r'.*kill_qemu\(\).*'))
         said = re.findall('^qemu-system.*', output.rpartition('\nok ')[2], re.M)
@@ -88,7 +88,7 @@ def select(tests, wanted):
     for test, glob in tests.names().items():
         paths, said = tests.paths(test, glob)
         if not paths:
-            rows.append(results.Case(f'{test}.', 'lost', f'names no case {glob}: {said}'))
+            rows.append(results.Case(f'{test}.', 'lost', f'lists no case {glob}: {said}'))
         chosen[test] = [path for path in paths if wanted(test, path)]
     return chosen, rows
 

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -286,10 +285,10 @@ class Queue:
                               input=mail.diff.encode('utf-8', 'surrogateescape'), capture_output=True, check=False,
                               env=ENVIRONMENT | {'GIT_INDEX_FILE': str(index)})
         if done.returncode:
-            version = re.search('^version=(.*)', read(self.work / 'source'), re.M).group(1)
-            other = f'; or take {self.pin["BASE_VERSION"]}, which the queue was made on: this is {version}'
+            there = re.search('^version=(.*)', read(self.work / 'source'), re.M).group(1)
+            other = f'; or take {self.pin["BASE_VERSION"]}, which the queue was made on: this is {there}'
             raise Bad(f'{self.file(entry).relative_to(self.series)} does not apply to {over}: {mail.blame(done.stderr.decode())}; mend the '
-                      f"patch, or make it anew with 'make refresh'{other if version != self.pin['BASE_VERSION'] else ''}")
+                      f"patch, or make it anew with 'make refresh'{other if there != self.pin['BASE_VERSION'] else ''}")
 
     def add(self, entry, index):
         """Add the new files of a patch to an index."""

@@ -12,7 +12,7 @@ setup() {
 	unset PROJECT QEMU_BASE QEMU_TREE QEMU_TARBALL
 	mkdir -p "$QUEUE" "$KERNEL/drivers/pci" "$REPO/kit/config"
 	cp -r "$BATS_TEST_DIRNAME/../../Makefile" "$REPO"
-	cp "$BATS_TEST_DIRNAME"/../*.sh "$BATS_TEST_DIRNAME"/../*.py "$BATS_TEST_DIRNAME"/../packages "$REPO/kit"
+	cp "$BATS_TEST_DIRNAME"/../*.sh "$BATS_TEST_DIRNAME"/../packages "$REPO/kit"
 	cp "$BATS_TEST_DIRNAME"/../config/* "$REPO/kit/config"
 	cat >"$QUEUE/base" <<-EOC
 		BASE_VERSION=9.9.1 BASE_PACKAGE=no-such-package BASE_ARCHIVE=linux.tar.xz BASE_SHA256=none
