@@ -47,7 +47,7 @@ qemu)
 	TITLE=QEMU NOUN=QEMU KIND_OF=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION
 	FROM_TARBALL=${QEMU_TARBALL:-} FROM_TREE=${QEMU_TREE:-}
 	case $ME in
-	fetch | meson | qemu) ;;
+	fetch | prepare | meson | qemu) ;;
 	*) die "PROJECT=qemu works with fetch, prepare, refresh and mutants only" ;;
 	esac
 	;;
