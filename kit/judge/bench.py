@@ -160,20 +160,20 @@ def run_machine(base, name, label, filters=(), parameters=()):
     started = time.monotonic()
     if machine.results == 'console':
         code, why = guest.boot_console(out, [*command, '-display', 'none', '-nodefaults', '-no-reboot', '-serial', 'stdio'])
-        run = results.from_ktap(verdict.text_of(f'{out}.console'), name, label, nested=True)
+        found = results.from_ktap(verdict.text_of(f'{out}.console'), name, label, nested=True)
     else:
         code, why = guest.boot(out, command)
-        run = results.from_ktap(verdict.text_of(f'{out}.ktap'), name, label)
+        found = results.from_ktap(verdict.text_of(f'{out}.ktap'), name, label)
     over.set()
     if code == 2:
         raise Bad(f'{name}: {why}')
-    run.lost = why or run.lost
-    run.files = str(out)
-    run.facts = {'base': base.name, 'release': base.release}
-    count = {status: sum(case.status == status for case in run.cases) for status in ('pass', 'fail', 'skip')}
+    found.lost = why or found.lost
+    found.files = str(out)
+    found.facts = {'base': base.name, 'release': base.release}
+    count = {status: sum(case.status == status for case in found.cases) for status in ('pass', 'fail', 'skip')}
     print(f'judge: {base.name} {label}: {name}: {count["pass"]} passed, {count["fail"]} failed, {count["skip"]} skipped'
-          f'{", LOST: " + run.lost if run.lost else ""}, {time.monotonic() - started:.0f} s', flush=True)
-    return run
+          f'{", LOST: " + found.lost if found.lost else ""}, {time.monotonic() - started:.0f} s', flush=True)
+    return found
 
 
 def run_uml(base, label, filters=(), parameters=()):
@@ -182,9 +182,9 @@ def run_uml(base, label, filters=(), parameters=()):
     out.parent.mkdir(parents=True, exist_ok=True)
     words = [*parameters, *(f'kunit.filter_glob={glob}' for glob in filters)]
     _, why = guest.boot_console(out, [str(base.work / 'kernels' / label / 'linux'), 'mem=1G', 'console=tty', 'kunit_shutdown=halt', *words])
-    run = results.from_ktap(verdict.text_of(f'{out}.console'), 'um', label, nested=True)
-    run.lost, run.files = why or run.lost, str(out)
-    return run
+    found = results.from_ktap(verdict.text_of(f'{out}.console'), 'um', label, nested=True)
+    found.lost, found.files = why or found.lost, str(out)
+    return found
 
 
 def result_path(base, label, name):
@@ -199,14 +199,18 @@ def filters_of(name):
 
 def run(name, label):
     """run MACHINE LABEL: boot it, and write what came out."""
-    base = Base()
-    parameters = os.environ.get('KERNEL_ARGS', '').split() if name in ('kunit', 'um') else []
-    if name in ('kunit', 'um'):
-        found = (run_uml if name == 'um' else functools.partial(run_machine, name='kunit'))(
-            base, label=label, filters=os.environ.get('FILTER', '').split(), parameters=parameters)
+    base, kunit = Base(), name in ('kunit', 'um')
+    filters = os.environ.get('FILTER', '').split() if kunit else filters_of(name)
+    parameters = os.environ.get('KERNEL_ARGS', '').split() if kunit else []
+    if name == 'um':
+        found = run_uml(base, label, filters, parameters)
     else:
-        found = run_machine(base, name, label, filters_of(name))
-    found.save(result_path(base, label, name))
+        found = run_machine(base, name, label, filters, parameters)
+    path = result_path(base, label, name)
+    found.save(path)
+    if filters or parameters:
+        # The next call, without them, has to run all.
+        os.utime(path, (0, 0))
     return GOOD
 
 
@@ -236,12 +240,15 @@ def walk_steps(names):
     return {name: int(re.search(r'bench\.steps=(\d+)', known[name].kernel)[1]) for name in names}
 
 
+def claims_of(kind, every, version, names):
+    """Return {case: why it fails on the unpatched kernel}."""
+    return {name: ['the walk'] for name in names} if kind == 'walk' else holes.claims(every, version, names)
+
+
 def compared_rows(kind, base, every, unpatched, patched):
     """Return the rows of one set of machines on both kernels."""
     names = {case.name for run in unpatched + patched for case in run.cases}
-    claimed = {} if kind == 'walk' else holes.claims(every, base.version, names)
-    if kind == 'walk':
-        claimed = {name: ['the walk'] for name in names}
+    claimed = claims_of(kind, every, base.version, names)
     rows = verdict.compare(unpatched, patched, claimed)
     if kind in ('bench', 'x86'):
         rows += verdict.bench(every, base.version, unpatched, patched)
@@ -338,13 +345,13 @@ def code_of(found):
     return FAILED if not found.cases or any(row.status == 'fail' for row in found.cases) else GOOD
 
 
-def walk(seed, steps):
+def walk(seed, count):
     """walk SEED STEPS: one random walk on the tree."""
     base = Base()
-    for number in (seed, steps):
+    for number in (seed, count):
         if not re.fullmatch(r'\d{1,9}', number):
             raise Bad(f'{number}: SEED= and STEPS= are numbers of up to nine digits')
-    found = run_machine(base, 'walk-1', 'tree', parameters=[f'bench.seed={seed}', f'bench.steps={steps}'])
+    found = run_machine(base, 'walk-1', 'tree', parameters=[f'bench.seed={seed}', f'bench.steps={count}'])
     found.save(result_path(base, 'tree', 'walk-seed'))
     return GOOD
 

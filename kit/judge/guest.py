@@ -94,7 +94,7 @@ def boot(out, arguments):
                '-chardev', qmp_chardev, '-mon', 'chardev=qmp,mode=control',
                '-serial', f'file:{out}.console', '-chardev', port_chardev, '-serial', 'chardev:port',
                '-trace', 'ats_testdev_mark', '-D', f'{out}.trace']
-    with open(f'{out}.ktap', 'w', encoding='utf-8') as results, open(f'{out}.stderr', 'w', encoding='utf-8') as errors:
+    with port, qmp, open(f'{out}.ktap', 'w', encoding='utf-8') as results, open(f'{out}.stderr', 'w', encoding='utf-8') as errors:
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors,
                               pass_fds=(port_end.fileno(), qmp_end.fileno())) as machine:
             port_end.close()

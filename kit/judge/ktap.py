@@ -89,6 +89,7 @@ class Reader:
             self.problems.append(f'{len(top)} of {self.plans[0]} results')
         if self.running:
             top.append(Node(self.running, 'lost', notes=self.notes))
+            self.notes = []
         return top
 
 
@@ -107,11 +108,14 @@ def read_file(path):
         return read(lines)
 
 
-def write(cases):
-    """Return flat TAP of (description, status, reason): pass, fail, skip or lost."""
-    lines = ['TAP version 13']
+def write(cases, version='TAP version 13'):
+    """Return flat TAP of (description, status, reason); pass, fail, skip or lost. In KTAP the reason of a failure is a comment above it, so
+    that the name is always the same."""
+    lines = [version, f'1..{len(cases)}']
     for number, (name, status, why) in enumerate(cases, 1):
-        word = 'ok' if status in ('pass', 'skip') else 'not ok'
-        tail = f' # SKIP {why}' if status == 'skip' else f': {why}' if why and status != 'pass' else ''
+        word, reason = 'ok' if status in ('pass', 'skip') else 'not ok', why if status != 'pass' else ''
+        tail = f' # SKIP {reason}' if status == 'skip' else f': {reason}' if reason and version.startswith('TAP') else ''
+        if reason and not tail:
+            lines.append(f'# {reason}')
         lines.append(f'{word} {number} - {name}{tail}'.rstrip())
-    return '\n'.join([*lines, f'1..{len(cases)}', ''])
+    return '\n'.join([*lines, ''])

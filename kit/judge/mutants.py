@@ -229,5 +229,3 @@ def main(target, which='all'):
         os.utime(target, (0, 0))
     sys.stdout.flush()
     return GOOD
-
-

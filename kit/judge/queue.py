@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
 import subprocess
@@ -25,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import Bad, GOOD
+from .mail import Mail, essence, read
 from .paths import TOP, build_dir, read_pin
 from .versions import Window, version
 
@@ -41,19 +41,9 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.starts
     'GIT_CONFIG_VALUE_0': '*', 'LC_ALL': 'C', 'TZ': 'UTC'}
 
 
-def read(path):
-    """A text file, whatever its bytes are."""
-    return path.read_bytes().decode('utf-8', 'surrogateescape')
-
-
 def digest(text):
     """A sum of a text."""
     return hashlib.sha256(text.encode('utf-8', 'surrogateescape')).hexdigest()
-
-
-def essence(mail):
-    """A mail without what depends on where its hunks lie: two of the same essence are the same patch."""
-    return [re.sub('^@@ .*', '@@', line) for line in mail.split('\n') if not line.startswith('index ')]
 
 
 @dataclass
@@ -73,6 +63,11 @@ class Entry:
     def slug(self):
         """The name that stays when the patch gets another number or topic."""
         return self.path.split('/')[1][5:].removesuffix('.patch')
+
+    @property
+    def number(self):
+        """Its number within the topic."""
+        return self.path.split('/')[1][:4]
 
     def counts(self, base):
         """Whether its window has the base."""
@@ -157,11 +152,18 @@ class Queue:
         """The file that counts for the base."""
         return self.override(entry) if self.override(entry).exists() else self.series / entry.path
 
+    def move(self, entry, path):
+        """Give a patch another path, with its overrides."""
+        old = {'': self.series / entry.path} | {f'.{base}': file for base, file in self.overrides(entry).items()}
+        entry.path = path
+        for base, file in old.items():
+            if file.exists():
+                file.rename(self.series / f'{path.removesuffix(".patch")}{base}.patch')
+
     def sums(self):
-        """{slug: sum of all that this patch is for the base}."""
-        added = {path: f'{self.mode(path)} {digest(read(self.root / path))}' for entry in self.entries for path in entry.new}
-        return {entry.slug: digest(read(self.file(entry)) + repr([entry.is_test, entry.context, [added[path] for path in entry.new]]))
-                for entry in self.entries}
+        """{slug or path: sum} of the base's patches and new files."""
+        return {entry.slug: digest(read(self.file(entry))) for entry in self.entries} | {
+            path: self.mode(path) + digest(read(self.root / path)) for entry in self.entries for path in entry.new}
 
     def mode(self, path):
         """The mode of a new file, for git."""
@@ -193,8 +195,8 @@ class Queue:
 
     # ---- the queue is whole: every name has its file, every file its name
 
-    def check(self):
-        """Raise Bad where order, files and overrides do not fit together."""
+    def check(self, twins=True):
+        """Raise Bad where order, files and overrides do not fit together. Without TWINS an override may be like its patch."""
         slugs = [entry.slug for entry in self.order]
         for entry in self.order:
             if slugs.count(entry.slug) > 1:
@@ -208,7 +210,7 @@ class Queue:
             for base, path in self.overrides(entry).items():
                 if not entry.counts(base):
                     raise Bad(f'{self.name(path)} is for a base outside of the window of {entry.slug}: remove it, or widen the window')
-                if essence(read(path)) == essence(read(self.series / entry.path)):
+                if twins and essence(read(path)) == essence(read(self.series / entry.path)):
                     raise Bad(f'{self.name(path)} is the same as {self.name(entry.path)}: remove it')
         known = {self.series / entry.path for entry in self.order} | {path for e in self.order for path in self.overrides(e).values()}
         for path in sorted(self.series.glob('*/*.patch')):
@@ -283,10 +285,10 @@ class Queue:
                               input=mail.diff.encode('utf-8', 'surrogateescape'), capture_output=True, check=False,
                               env=ENVIRONMENT | {'GIT_INDEX_FILE': str(index)})
         if done.returncode:
-            version = re.search('^version=(.*)', read(self.work / 'source'), re.M).group(1)
-            other = f'; or take {self.pin["BASE_VERSION"]}, which the queue was made on: this is {version}'
+            there = re.search('^version=(.*)', read(self.work / 'source'), re.M).group(1)
+            other = f'; or take {self.pin["BASE_VERSION"]}, which the queue was made on: this is {there}'
             raise Bad(f'{self.file(entry).relative_to(self.series)} does not apply to {over}: {mail.blame(done.stderr.decode())}; mend the '
-                      f"patch, or make it anew with 'make refresh'{other if version != self.pin['BASE_VERSION'] else ''}")
+                      f"patch, or make it anew with 'make refresh'{other if there != self.pin['BASE_VERSION'] else ''}")
 
     def add(self, entry, index):
         """Add the new files of a patch to an index."""
@@ -364,7 +366,7 @@ class Queue:
             return
         self.check()
         sums, record = self.sums(), self.recorded()
-        stamp = digest(json.dumps([FORM, self.commit('base'), sums]))
+        stamp = digest(repr([FORM, self.commit('base'), sums, [(entry.slug, entry.is_test, entry.context, entry.new) for entry in self.entries]]))
         if force or stamp != record['stamp']:
             if not force and not self.is_clean() and sums == record['sums']:
                 raise Bad(f"{self.tree} is not as prepare left it: 'make refresh' first, or 'make prepare FORCE=1' to discard what is there")
@@ -407,42 +409,6 @@ class Queue:
         """A commit by nobody in particular."""
         return self.git('-c', 'user.name=queue', '-c', 'user.email=queue@localhost', 'commit-tree', self.commit(tree), '-m', message,
                         *(['-p', parent] if parent else [])).strip()
-
-
-class Mail:
-    """A patch as git format-patch writes it."""
-
-    def __init__(self, path):
-        with tempfile.TemporaryDirectory() as folder:
-            done = subprocess.run(['git', 'mailinfo', '-k', f'{folder}/body', f'{folder}/diff'], input=path.read_bytes(), cwd='/',
-                                  capture_output=True, env=ENVIRONMENT, check=False)
-            if done.returncode:
-                raise Bad(f'{path.name} is not a mail made by git format-patch')
-            body, self.diff = read(Path(folder, 'body')), read(Path(folder, 'diff'))
-        info = dict(re.findall('^(Author|Email|Subject|Date): (.*)$', done.stdout.decode('utf-8', 'surrogateescape'), re.M))
-        if not info.get('Email') or not info.get('Date'):
-            raise Bad(f'{path.name} lacks From: or Date:')
-        self.subject, self.author = info['Subject'], f'{info["Author"]} <{info["Email"]}> {info["Date"]}'
-        lines = '\n'.join(line.rstrip() for line in f'{self.subject}\n\n{body}'.split('\n'))
-        self.message = re.sub('\n{3,}', '\n\n', lines).strip('\n') + '\n'
-        self.paths = re.findall('^--- a/(.*)$', self.diff, re.M)
-
-    def blame(self, errors):
-        """Which hunk did git mean? It names the line where the hunk starts in the old file, or the line of the patch."""
-        corrupt = re.search('error: corrupt patch at .*?([0-9]+)$', errors, re.M)
-        failed = re.search('error: patch failed: (.*):([0-9]+)$', errors, re.M)
-        file, number, hunk = '', 0, ''
-        for at, line in enumerate(self.diff.split('\n'), 1):
-            if line.startswith('--- a/'):
-                file, number = line[6:], 0
-            elif line.startswith('@@'):
-                number += 1
-                hunk = f'{file}, hunk {number} ({" ".join(line.split()[:4])})'
-                if failed and (file, line.split()[1][1:].split(',')[0]) == failed.groups():
-                    return hunk
-            if corrupt and at >= int(corrupt.group(1)) and hunk:
-                return hunk
-        return hunk if corrupt and hunk else errors.strip().split('\n')[0]
 
 
 def listing(queue, what=''):

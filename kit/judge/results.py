@@ -2,6 +2,7 @@
 """What came out of a machine or a check, as data: cases with their facts, in JSON between the steps."""
 import collections
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -10,7 +11,7 @@ import re
 from . import ktap
 
 # The facts that a guest reports, "#@ kind key=value ...", and their keys. What is not here is an error, not something to overlook.
-NUMBER, TEXT, HEX = int, str, lambda text: int(text, 16)
+NUMBER, TEXT, HEX = int, str, functools.partial(int, base=16)
 FACTS = {
     'state': {'step': TEXT, 'bdf': TEXT, 'e': NUMBER, 'iommu': NUMBER, 'not_supported': NUMBER},
     'commands': dict.fromkeys(('mark', 'unmaps', 'total', 'tlbi', 'sync', 'atc_inv'), NUMBER),
@@ -115,6 +116,9 @@ def from_ktap(text, machine, kernel, nested=False):
             elif node.status in ('fail', 'lost') and not nested and re.match(r'# \S+:\d+:', line):
                 case.said.append(line[2:])
         run.cases.append(case)
+    # A suite that cannot be set up fails without a case.
+    run.cases += [Case(f'{node.name}.(suite)', 'fail', 'the suite fails, and none of its cases does') for node in nodes
+                  if nested and node.status == 'fail' and all(case.status in ('pass', 'skip') for case in node.below)]
     run.problems += [f'fact after the last result: {line}' for line in rest if line.startswith('#@ ') and not line.startswith('#@ splat')]
     double = [name for name, count in collections.Counter(case.name for case in run.cases).items() if count > 1]
     run.problems += [f'{name}: two results' for name in double]

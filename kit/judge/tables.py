@@ -63,8 +63,8 @@ def figures(unpatched, patched):
     for key, cost in after.items():
         function, way = key[0].split('.')
         commands, instructions = zip(before.get(key, ('-', '-')), cost)
-        lines.append(row.format(function, way + (', has ATS' if key[1] else ''), key[2], '{} > {}'.format(*commands),
-                                '{} > {}'.format(*instructions)))
+        lines.append(row.format(function, way + (', has ATS' if key[1] else ''), key[2],
+                                *(f'{old} > {new}' for old, new in (commands, instructions))))
     return [*lines, '']
 
 
@@ -85,8 +85,8 @@ def suites(unpatched, patched):
     for before, after in zip(unpatched, patched):
         cells = []
         for run in (before, after):
-            number = {status: sum(case.status in status for case in run.cases) for status in (('pass',), ('fail', 'lost'), ('skip',))}
-            cells.append('{} passed, {} failed, {} skipped'.format(*number.values()))
+            number = [sum(case.status in status for case in run.cases) for status in (('pass',), ('fail', 'lost'), ('skip',))]
+            cells.append(f'{number[0]} passed, {number[1]} failed, {number[2]} skipped')
         rows.append([before.machine, *cells])
     return ['', *layout(['suite', 'unpatched', 'patched'], rows), '']
 

@@ -44,8 +44,9 @@ def age(path):
     return time.strftime(' (as of %Y-%m-%d %H:%M UTC: nothing that it was made from has changed)', time.gmtime(made))
 
 
-def main(*targets):
-    """tally FILE...: name what failed and why something was skipped, count all, and end with the one line."""
+def main(made, *targets):
+    """tally CODE FILE...: name what failed and why something was skipped, count all, and end with the one line. CODE is that of the make
+    that has made the files."""
     count, skips = collections.Counter(), collections.Counter()
     for target in map(pathlib.Path, targets):
         rows = rows_of(target)
@@ -57,6 +58,10 @@ def main(*targets):
                 print(f'    {row.status}: {row.name}{": " if row.why else ""}{row.why}')
             if row.status == 'skip':
                 skips[row.why or row.name] += 1
+    if made != '0' and not count['fail'] + count['lost'] and all(pathlib.Path(target).exists() for target in targets):
+        # What make did not come to has its verdict of before.
+        print('    lost: a step failed, and a verdict of before was counted in place of its own; see above')
+        count['lost'] += 1
     for why, number in skips.most_common():
         print(f'skipped {number}: {why}')
     bad = count['fail'] + count['lost']

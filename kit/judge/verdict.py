@@ -177,8 +177,8 @@ def bench(holes, version, unpatched, patched):
 
 
 def attribute(holes, version, runs):
-    """Return {slug: (has it: True, False, or None when that cannot be shown; what was seen)} of a kernel of VERSION. Only a case or a splat that no other hole
-    claims, or that the hole's file lists as decisive, says that the kernel has it."""
+    """Return {slug: (has it: True, False, or None when that cannot be shown; what was seen)} of a kernel of VERSION. Only a case or a splat
+    that no other hole claims, or that the hole's file lists as decisive, says that the kernel has it."""
     status = statuses(runs)
     told = model.decisive(holes, version, status)
     found = {}

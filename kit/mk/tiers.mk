@@ -43,7 +43,7 @@ endif
 $(BUILD_DIR)/results/front-door.tap: $(wildcard kit/*.sh kit/tests/*.bats kit/tests/*.bash kit/judge/*.py Makefile kit/mk/*.mk) $(AGAIN)
 	@mkdir -p $(@D)
 	@$(call check,env -u LOCKED -u FROM_MAKE -u MAKEFLAGS bats --tap --jobs 2 kit/tests >$@ 2>&1)
-$(BUILD_DIR)/results/unit.tap: $(wildcard kit/judge/*.py kit/tests/*.py holes/* bench/functions bench/machines) $(AGAIN)
+$(BUILD_DIR)/results/unit.tap: $(wildcard kit/judge/*.py kit/tests/*.py holes/* README.md bench/functions bench/machines) $(AGAIN)
 	@mkdir -p $(@D)
 	@$(call check,env -u LOCKED -u FROM_MAKE -u MAKEFLAGS $(JUDGE) unittest >$@)
 SHARED_PARTS := $(BUILD_DIR)/results/unit.tap $(BUILD_DIR)/results/front-door.tap $(QR)/qtest.json
@@ -56,8 +56,7 @@ $(BUILD_DIR)/results/bisect.done: $(wildcard series/order series/*/*.patch)
 	@+kit/bisect.sh && touch $@
 define tier
 	@kit/deps.sh
-	@+$(MAKE) -k PARTS=$(1) parts || :
-	@$(JUDGE) tally $(SHARED_PARTS) $(if $(filter all,$(1)),$(QR)/mutants.json) \
+	@+$(MAKE) -k PARTS=$(1) parts; $(JUDGE) tally $$? $(SHARED_PARTS) $(if $(filter all,$(1)),$(QR)/mutants.json) \
 		$$(for base in $(bases_in_order); do $(MAKE) -s BASE=$$base QEMU_READY=1 PARTS=$(1) list-parts; done)
 endef
 test: ## everything that CI checks; the last line is "N passed, N failed, N skipped"

@@ -65,8 +65,6 @@ build() { run_it "$REPO/kit/qemu.sh"; }
 	says 'no such base: QEMU_BASE=7.7 (known: 8.8)'
 	PROJECT=bsd one_line fetch
 	says 'no such project: PROJECT=bsd (known: linux qemu)'
-	one_line "$REPO/kit/kernel.sh" patched Image
-	says 'PROJECT=qemu works with'
 }
 
 @test "qemu: fetch from the distribution: the newest source package that is a release of the base; from upstream by the pin only" {

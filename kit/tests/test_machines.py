@@ -178,8 +178,9 @@ class Machines(Case):
 
     def test_command(self):
         """The module as a command."""
-        for arguments, code in (('names x86', 0), ('names', 2), ('config mips', 2), ('config arm64', 0), ('header x86', 0), ('arguments ats kernel=K', 0),
-                                ('arguments nobody kernel=K', 2), ('arguments ats', 2), ('command_line walk-1 parameters=bench.seed=2', 0),
+        for arguments, code in (('names x86', 0), ('names', 2), ('config mips', 2), ('config arm64', 0), ('header x86', 0),
+                                ('arguments ats kernel=K', 0), ('arguments nobody kernel=K', 2), ('arguments ats', 2),
+                                ('command_line walk-1 parameters=bench.seed=2', 0),
                                 ('other', 2)):
             out, err = io.StringIO(), io.StringIO()
             with self.subTest(arguments=arguments), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
