@@ -46,24 +46,19 @@ compare() { # PREFIX WANTED FOUND
 		esac
 	done
 }
-# Patch mode on a folder: it applies, what it mends is gone, and nothing is new. Only patched files are checked again.
+# Patch mode on a folder: it applies, what it mends is gone, and nothing is new.
 mend() { # FOLDER PREFIX
-	mv "$SCRATCH/found" "$SCRATCH/all"
+	mv "$SCRATCH/found" "$SCRATCH/before"
 	run "$2" check_folder "$1" patch
 	sed -n '/^diff /,$p' "$OUT" >"$SCRATCH/diff"
-	sed -n 's,^+++ b/\(.*\),^\1:,p' "$SCRATCH/diff" >"$SCRATCH/patched"
-	if [ ! -s "$SCRATCH/patched" ]; then
-		compare "$2" "$SCRATCH/mended" /dev/null
-	elif ! (cd "$1" && git apply "$SCRATCH/diff") >"$LOG" 2>&1; then
+	if [ -s "$SCRATCH/diff" ] && ! (cd "$1" && git apply "$SCRATCH/diff") >"$LOG" 2>&1; then
 		tap 'not ok' "$2: the patch does not apply: $(tail -n 1 "$LOG")"
-	else
-		(cd "$1" && find . -type f | sed 's,^\./,,; s,$,:,' | grep -v -f "$SCRATCH/patched" | tr -d : | xargs -r rm)
-		run "$2" check_folder "$1" report
-		grep -f "$SCRATCH/patched" "$SCRATCH/all" >"$SCRATCH/before" || :
-		comm -23 "$SCRATCH/before" "$SCRATCH/found" >"$SCRATCH/gone"
-		compare "$2" "$SCRATCH/mended" "$SCRATCH/gone"
-		comm -13 "$SCRATCH/before" "$SCRATCH/found" | while read -r finding; do tap 'not ok' "$2.$finding: new after patch mode"; done
+		return
 	fi
+	run "$2" check_folder "$1" report
+	comm -23 "$SCRATCH/before" "$SCRATCH/found" >"$SCRATCH/gone"
+	compare "$2" "$SCRATCH/mended" "$SCRATCH/gone"
+	comm -13 "$SCRATCH/before" "$SCRATCH/found" | while read -r finding; do tap 'not ok' "$2.$finding: new after patch mode"; done
 }
 # The findings of a folder against a list, one a line; "patch" behind one says that patch mode mends it.
 try_folder() { # FOLDER PREFIX LIST

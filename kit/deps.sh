@@ -4,34 +4,27 @@
 set -eu
 . "$(dirname -- "$0")/lib.sh"
 
-missing() {
-	packages | while read -r what package; do
-		present "$what" || printf '%s ' "$package"
-	done
-}
-
-as_root() {
-	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
-}
-
+missing() { packages | while read -r what package; do present "$what" || printf '%s ' "$package"; done; }
 install_packages() {
-	as_root env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get -q update && apt-get -q install -y --no-install-recommends "$@"' install "$@"
+	# shellcheck disable=SC2086  # nothing, or sudo
+	$SUDO env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get -q update && apt-get -q install -y --no-install-recommends "$@"' install "$@"
 }
-
-list=$(missing)
+list=$(missing) LOG=$BUILD_DIR/deps.log SUDO=''
 if [ -z "$list" ]; then
 	say "deps: nothing missing"
 	exit 0
 fi
 say "deps: missing: $list"
 command -v apt-get >/dev/null || die "no apt-get on this system: install the equivalents of: $list"
-[ "$(id -u)" = 0 ] || command -v sudo >/dev/null ||
-	die "no root and no sudo: ask your administrator to install: $list"
-# A password is asked for here, not while the progress line is redrawn.
-[ "$(id -u)" = 0 ] || sudo true || die "sudo failed: ask your administrator to install: $list"
+if [ "$(id -u)" != 0 ]; then
+	SUDO=sudo
+	command -v sudo >/dev/null || die "no root and no sudo: ask your administrator to install: $list"
+	# A password is asked for here, not while the progress line is redrawn.
+	sudo true || die "sudo failed: ask your administrator to install: $list"
+fi
 # shellcheck disable=SC2086  # a list of words
-progress "deps: installing" "$BUILD_DIR/deps.log" meter_none install_packages $list ||
-	explain "$BUILD_DIR/deps.log" "installing $list failed" "$(grep -m 1 '^E:' "$BUILD_DIR/deps.log" || tail -n 1 "$BUILD_DIR/deps.log") (log $BUILD_DIR/deps.log)"
+progress "deps: installing" "$LOG" meter_none install_packages $list ||
+	explain "$LOG" "installing $list failed" "$(grep -m 1 '^E:' "$LOG" || tail -n 1 "$LOG") (log $LOG)"
 list=$(missing)
-[ -z "$list" ] || die "still missing after the installation: $list(log $BUILD_DIR/deps.log)"
+[ -z "$list" ] || die "still missing after the installation: $list(log $LOG)"
 say "deps: installed, $(elapsed)"

@@ -239,7 +239,7 @@ key() {
 	} 2>&1 | sha256sum | cut -c 1-12
 }
 suspects() { # GATE: what has a finding in the tree, or was named; all that is touched when it is none of that
-	{ cut -f 1 "$LINT/tree/$1"; named "$1"; } | sort -u >"$LINT/names"
+	{ sed '/	did not run: /d; s/	.*//' "$LINT/tree/$1"; named "$1"; } | sort -u >"$LINT/names"
 	[ -z "$(comm -23 "$LINT/names" "$LINT/touched")" ] || sort -u "$LINT/touched" "$LINT/names" -o "$LINT/names"
 	cat "$LINT/names"
 }

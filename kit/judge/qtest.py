@@ -82,14 +82,16 @@ def read(output, code, left):
     return found
 
 
-def select(tests, wanted):
-    """Return ({test: paths} of the cases that WANTED(test, path) has, rows of tests that name no case). A test that has none is lost."""
+def select(tests, like):
+    """Return ({test: paths}, rows of tests that list no case: they are lost). With a pattern LIKE the cases of the queue's own that match it."""
     chosen, rows = {}, []
     for test, glob in tests.names().items():
+        if like and test in OTHERS:
+            continue
         paths, said = tests.paths(test, glob)
         if not paths:
             rows.append(results.Case(f'{test}.', 'lost', f'lists no case {glob}: {said}'))
-        chosen[test] = [path for path in paths if wanted(test, path)]
+        chosen[test] = [path for path in paths if not like or fnmatch.fnmatchcase(f'{test}.{path}', like)]
     return chosen, rows
 
 
@@ -102,11 +104,11 @@ def statuses(cases):
 
 
 def main(target):
-    """qtest FILE: run them all, or those of the queue whose case FILTER= is like; the results go into FILE."""
+    """qtest FILE: run them all, or the queue's own cases that match FILTER=; the results go into FILE."""
     with tempfile.TemporaryDirectory() as folder:
         tests, like = Tests(folder), os.environ.get('FILTER')
-        chosen, rows = select(tests, lambda test, path: not like or test not in OTHERS and fnmatch.fnmatchcase(f'{test}.{path}', like))
-        if not any(chosen.values()) and not (rows and not like):
+        chosen, rows = select(tests, like)
+        if not rows and not any(chosen.values()):
             raise Bad(f'no case is called {like}')
         for test, left in sorted(chosen.items()):
             rows += tests.cases(test, left) if left else []
