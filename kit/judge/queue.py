@@ -28,6 +28,7 @@ from .mail import Mail, essence, read
 from .paths import TOP, build_dir, read_pin
 from .versions import Window, version
 
+HEADER = '# SPDX-License-Identifier: GPL-2.0\n# The patches in order. See docs/queue.md.\n\n'
 HELD = set()  # the trees that this program has locked
 FORM = 1  # of the prepared tree: a new number lays every queue again
 PROJECTS = {
@@ -110,7 +111,7 @@ class Queue:
 
     def read_order(self):
         """The header of the order, its entries, and what comments there are below the last."""
-        text = read(self.series / 'order') if (self.series / 'order').exists() else ''
+        text = read(self.series / 'order') if (self.series / 'order').exists() else HEADER
         header = re.match(r'(#.*\n)*\n*', text).group()
         order, lead = [], ''
         for line in text[len(header):].splitlines(keepends=True):
