@@ -438,9 +438,10 @@ class Export(Sandbox):
         folder = self.repo / f'build/export/9.9/{topic}/{version}'
         return {int(path.name.split('-')[1]): path.read_text(encoding='utf-8') for path in sorted(folder.iterdir())}
 
-    def fix(self, *trailers):
-        """One more patch in topic one."""
-        self.edit('line 50', 'line fifty', 'PCI/ATS: spell out fifty', body='Because.\n\n' + '\n'.join(trailers))
+    def fix(self, *messages):
+        """A patch more in topic one for each message, of which the last paragraph is given."""
+        for number, message in enumerate(messages, 42):
+            self.edit(f'line {number}', f'line {number}.0', f'PCI/ATS: spell out {number}', body=f'Because.\n\n{message}')
         self.judge('refresh')
 
     def test_mails_that_a_person_can_send(self):
@@ -485,10 +486,10 @@ class Export(Sandbox):
         self.refuses('v2 is compared with v1, which was not exported', V='2')
         self.export()
         self.export()               # the same again is no harm
-        self.fix()
+        self.fix('More.')
         self.refuses('take V=2')
         self.export(V='2')
-        self.assertRegex(self.mails(version='v2')[0], r'(?m)^Range-diff against v1:\n(.*\n)*-: .* > 3: .*PCI/ATS: spell out fifty')
+        self.assertRegex(self.mails(version='v2')[0], r'(?m)^Range-diff against v1:\n(.*\n)*-: .* > 3: .*PCI/ATS: spell out 42')
         self.export(FORCE='1')
 
     def test_what_is_missing_or_none(self):
@@ -522,40 +523,26 @@ class Export(Sandbox):
 
     def test_what_a_mail_says_of_mainline(self):
         self.put('bases/9.9', PIN.format('9.9') + "EXPORT_PREFIX='PATCH 9.9' EXPORT_TO=stable@vger.kernel.org\n")
-        self.finds('does not say what it carries', 2)
         other = 'commit 0123456789ab ("PCI/ATS: Other")'
-        for one, two in ((f'Upstream: {other}, written anew', 'Not upstream yet'), (f'Not for upstream: {other} does not', f'Not upstream yet: {other}')):
-            for name, note in (TEN, one), (FORTY, two):
-                text = re.sub(r'\[ .* \]\n\n', '', self.read(f'series/{name}.patch'))
-                self.put(f'series/{name}.patch', text.replace('\nBecause', f'\n[ {note} ]\n\nBecause', 1))
-            self.judge('prepare')
-            self.export(FORCE='1')
-        self.assertRegex(self.mails()[1], r'(?s)To: stable@vger.kernel.org\nCc: =\?utf-8.*Subject|Subject: \[PATCH 9.9 v1 1/2\]')
+        self.fix(*(f'[ {note} ]' for note in (f'Upstream: {other}, written anew', 'Not upstream yet', f'Not upstream yet: {other} is', f'Not for upstream: {other} is')))
+        self.finds('does not say what it carries', 2)      # ten and forty
+        self.assertRegex(self.mails()[1], r'(?s)Subject: \[PATCH 9.9 v1 1/6\].*To: stable@vger.kernel.org\nCc: =\?utf-8')
 
     def test_fixes_and_stable(self):
         fixes, stable = 'Fixes: 0123456789ab ("PCI/ATS: An old one")', 'Cc: stable@vger.kernel.org # 6.11+'
-        note = '[ Not for upstream: commit 0123456789ab ("PCI/ATS: Another way") fails ]\n'
-        for trailers in ((fixes, stable), (note, fixes)):
-            self.fix(*trailers)
-            self.export(FORCE='1')
-            self.git('reset', '-q', '--hard', 'series^')
-        for trailers in (('Fixes: 0123456789 ("PCI/ATS: An old one")', stable), ('Fixes: 0123456789ab (PCI/ATS: An old one)', stable),
-                         (fixes, 'Cc: stable@vger.kernel.org'), (fixes,), (note, fixes, stable)):
-            self.fix(*trailers)
-            self.finds('one/v1-0003-PCI-ATS-spell-out-fifty.patch: Fixes: and stable')
-            self.git('reset', '-q', '--hard', 'series^')
+        note = '[ Not for upstream: commit 0123456789ab ("PCI/ATS: Another way") fails ]\n\n'
+        self.fix(f'{fixes}\n{stable}', note + fixes, f'Fixes: 0123456789 ("PCI/ATS: An old one")\n{stable}', fixes,
+                 f'Fixes: 0123456789ab (PCI/ATS: An old one)\n{stable}', f'{fixes}\nCc: stable@vger.kernel.org', f'{note}{fixes}\n{stable}')
+        self.finds('one/v1-0005-PCI-ATS-spell-out-44.patch: Fixes: and stable', 5)
 
     def test_nobody_to_send_it_to_checkpatch_and_a_cover_letter_with_gaps(self):
         self.replace('series/one/cover.txt', 'What was not tested', 'And')
-        self.finds('says nothing under "What was not tested"')
-        self.replace('series/one/cover.txt', 'And', 'What was not tested')
         self.edit('#!/bin/sh', '#!/bin/sh\necho WARNING: too short; exit 1', 'scripts: a checkpatch.pl that complains', 'scripts/checkpatch.pl')
-        self.judge('refresh')
-        self.finds('checkpatch --strict: WARNING: too short', 3)
-        self.git('reset', '-q', '--hard', 'series^')
         self.edit('#!/bin/sh', '#!/bin/sh\necho "J <j@example.org>"; exit', 'scripts: a get_maintainer.pl without lists', 'scripts/get_maintainer.pl')
         self.judge('refresh')
-        self.finds('goes to no list', 4)
+        said = self.export(1)
+        for text, number in (('says nothing under "What was not tested"', 1), ('checkpatch --strict: WARNING: too short', 4), ('goes to no list', 5)):
+            self.assertEqual(said.count(text), number, said)
 
     def test_what_a_mail_does_not_bring_over_whole(self):
         self.new('drivers/pci/tests/crlf.c', 'int crlf;\r\n')
