@@ -126,12 +126,12 @@ use_ccache() {
 # kernel_make ARCH O ARGUMENT...: the one way to call kbuild. An empty LOCALVERSION keeps the state of git out of the version, and so out of
 # what has to be built again.
 kernel_make() {
-	karch=$1 objects=$2
+	karch=$1 kobjects=$2
 	shift 2
 	set_cross "$karch"
 	use_ccache
 	# shellcheck disable=SC2086  # nothing, or -j
-	make -C "$TREE" ARCH="$karch" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$objects" LOCALVERSION='' $PARALLEL "$@"
+	make -C "$TREE" ARCH="$karch" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$kobjects" LOCALVERSION='' $PARALLEL "$@"
 }
 # failed WHAT: a build that fails is a failed test, reported in one line.
 # shellcheck disable=SC2153  # LOG is the script's
