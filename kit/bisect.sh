@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# bisect.sh [NAME...]: each patch of the queue on its own, in each of these (none named is all; BASE= not set is every base):
+# bisect.sh [NAME...]: each patch of the series on its own, in each of these (none named is all; BASE= not set is every base). With TOPIC=
+# the patches of one topic, on the topics that its cover letter says it needs.
 #   um arm64         the kernels of the KUnit suites: build, and what suites there are at that point pass
 #   um-PCI_ATS ...   small kernels, each without what it is called after (see configurations): build and link
 #   x86              the same with nothing off: the Intel and AMD drivers
 #   selftests        the programs of tools/testing/selftests/iommu that are there at that point: compile, warnings as errors
-#   bench selftest   what is too slow for each patch: scenarios and selftests in guests, at the end of the queue, all pass
+#   judge selftest   what is too slow for each patch: scenarios and selftests in guests, at the end of the whole series, all pass
 # A kernel must not have a warning under W=1 that the base does not have. The base is built first: that says which it has, and
 # leaves everything that a patch touches to be compiled again. A kernel of which a patch touches nothing is not built again.
 set -eu
@@ -27,7 +28,7 @@ configurations() {
 		x86-IOMMUFD - AMD_IOMMU,INTEL_IOMMU,PCI_ATS
 	EOC
 }
-names() { say um arm64; configurations | cut -d ' ' -f 1; say selftests bench selftest; }
+names() { say um arm64; configurations | cut -d ' ' -f 1; say selftests; [ -n "${TOPIC:-}" ] || say judge selftest; }
 configuration() { configurations | awk -v name="$1" -v column="$2" '$1 == name { print $column }' | sed 's/^-$//' | tr , ' '; }
 
 for name; do
@@ -43,6 +44,9 @@ every_base() {
 		if ! source_of "$base"; then
 			say "=== Linux $base: skipped: its source cannot be had"
 			skipped=$((skipped + 1))
+		elif [ -n "${TOPIC:-}" ] && ! BASE=$base "$TOP/judge" queue topics | grep -qxF -e "$TOPIC"; then
+			say "=== Linux $base: skipped: it has no topic $TOPIC"
+			skipped=$((skipped + 1))
 		elif BASE=$base "$0" "$@"; then
 			good=$((good + 1))
 		else
@@ -57,6 +61,11 @@ every_base() {
 begin
 need_prepared_tree
 need make flex bison bc perl python3
+BELOW=base TIP=series
+[ -z "${TOPIC:-}" ] || {
+	commits=$("$TOP/judge" queue topic "$TOPIC") || exit
+	BELOW=${commits% *} TIP=${commits#* }
+}
 
 # ---- one small kernel
 
@@ -64,7 +73,7 @@ off() { say "${1#"$ARCH"}" "$(configuration "$1" 2)" | tr -s ' -' '\n' | grep . 
 # The suites' own fragments belong to it, as far as their options can be on: those of the end of the queue, at each commit. KUNIT
 # is in task_struct: all would be compiled again where the suites come. Kconfig does not mind an option that is not there yet, and
 # warns of one that is named twice.
-final() { tree_git show "series:$1" 2>/dev/null || :; } # FILE
+final() { tree_git show "$TIP:$1" 2>/dev/null || :; } # FILE
 fragment() { # NAME
 	off "$1" | sed 's/.*/CONFIG_&=y/' >"$O/off"
 	{
@@ -93,24 +102,13 @@ as_wanted() { # NAME
 	done
 }
 
-# The kernel-doc of each file that is compiled, which W=1 would look at, is lint's to look at.
-kernel_make() {
-	make -C "$TREE" ARCH="$ARCH" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$O" W=1 KERNELDOC=/dev/null LOCALVERSION='' \
-		KCONFIG_ALLCONFIG="$O/fragment" -j "$JOBS" "$@"
-}
 make_kernel() { # NAME
 	fragment "$1" >"$O/fragment"
-	kernel_make allnoconfig && as_wanted "$1" && kernel_make vmlinux
+	KCONFIG_ALLCONFIG=$O/fragment kernel_make "$ARCH" "$O" allnoconfig && as_wanted "$1" && kernel_make "$ARCH" "$O" vmlinux
 }
 small_kernel() { # NAME
-	CROSS=''
-	case $ARCH,$(uname -m) in
-	arm64,aarch64 | x86,x86_64 | um,*) ;;
-	arm64,*) CROSS=aarch64-linux-gnu- ;;
-	x86,*) CROSS=x86_64-linux-gnu- ;;
-	esac
+	set_cross "$ARCH"
 	need "${CROSS}gcc"
-	use_ccache
 	make_dir "$O"
 	rc=0
 	progress "$ME: building $1" "$LOG" meter_none make_kernel "$1" || rc=1
@@ -124,24 +122,34 @@ small_kernel() { # NAME
 # of NAME: its architecture, where its objects are, the log of its build.
 of() {
 	ARCH=${1%%-*} O=$WORK/bisect/$1 LOG=$LOGS/build-bisect-$1.log
-	case $1 in um | arm64) O=$WORK/$1-w1 LOG=$LOGS/build-$1.log ;; esac
+	case $1 in um | arm64) O=$WORK/objects/$1-w1 LOG=$LOGS/kernel-$1.log ;; esac
 }
 script() { # COMMAND...
 	{ rc=0; "$@" || rc=$?; say "$rc" >"$LOGS/bisect.rc"; } 2>&1 | tee "$LOGS/bisect.log"
 	rc=$(cat "$LOGS/bisect.rc") last=$(tail -n 1 "$LOGS/bisect.log")
 }
-run() { # NAME COMMIT: leaves rc, and last, what there is to be said of it
+rules() { make -C "$TOP" --no-print-directory BASE="$BASE" "$@"; } # TARGET...
+# The suites of one kernel. Those that are there at a commit pass: a topic that brings them needs what they test.
+suites() { # MACHINE FILE
+	if [ -n "$(find "$TREE/drivers/pci/tests/.kunitconfig" "$TREE/drivers/iommu/arm/arm-smmu-v3/.kunitconfig" 2>/dev/null)" ]; then
+		rules "$RESULTS/tree/$1.json" && "$TOP/judge" tally "$RESULTS/tree/$1.json"
+	else
+		rules "$WORK/kernels/tree/$2" && say 'builds; no suite yet'
+	fi
+}
+run() { # NAME: leaves rc, and last, what there is to be said of it
 	case $1 in
-	um | arm64) script env W=1 QUIET=1 BUILD_ONLY="$([ "$2" != base ] || echo 1)" "$KIT/kunit.sh" "$1" bisect ;;
-	selftests) script "$KIT/selftest.sh" build ;;
+	um) script suites um linux ;;
+	arm64) script suites kunit Image ;;
+	selftests) script "$KIT/guest.sh" programs tree; [ "$rc" != 0 ] || last=compile ;;
 	*) small_kernel "$1" ;;
 	esac
 }
-passed() { say "$last" | sed -n 's/.*: \([0-9]* \(passed\|built\)\).*/\1/p' | grep . || say "$last"; }
+passed() { say "$last" | sed -n 's/^\([0-9]* passed\).*/\1/p' | grep . || say "$last"; }
 
 # Without line numbers: these move.
 warnings() { [ "$1" = selftests ] || sed -nE '/warning:/I s/:[0-9]+(:[0-9]+)?//gp' "$LOG"; }
-base_warnings() { say "$O/warnings-$(tree_git rev-parse base)"; }
+base_warnings() { say "$O/warnings-$(tree_git rev-parse "$BELOW")"; }
 new_warning() { [ "$1" = selftests ] || warnings "$1" | grep -vxF -f "$(base_warnings)" | head -n 1; }
 
 # Does a patch touch what this is made from? Kbuild leaves beside each object the names of all its sources.
@@ -158,13 +166,9 @@ touched() { # NAME COMMIT
 
 # What is compiled again at the base is what the queue touches; the warnings of the rest are those of the first build.
 start() { # NAME
-	tree_git checkout -q base
-	run "$1" base
-	case $rc,$last in
-	0,*) ;;
-	3,*'nothing to build'*) rc=0 ;;
-	*) tap 'not ok' "the base: $1: $last"; return 1 ;;
-	esac
+	tree_git checkout -q --detach "$BELOW"
+	run "$1"
+	[ "$rc" = 0 ] || { tap 'not ok' "the base: $1: $last"; return 1; }
 	[ "$1" = selftests ] || warnings "$1" >>"$(base_warnings)"
 }
 
@@ -174,16 +178,12 @@ check() { # NAME COMMIT
 		tap ok "$title: as before: it is made from nothing that the patch touches"
 		return
 	fi
-	run "$1" "$2"
+	run "$1"
 	warning=$(new_warning "$1")
-	case $rc,$warning,$last in
-	0,,*) tap ok "$title: $(passed)" ;;
-	3,,*'nothing ran'*) tap ok "$title: builds; no suite yet" ;;
-	3,,*'nothing to build'*) tap ok "$title: no program yet" ;;
+	case $rc,$warning in
+	0,) tap ok "$title: $(passed)" ;;
 	*) tap 'not ok' "$title: ${warning:-$last}" ;;
 	esac
-	# Then too it was built.
-	case $rc,$last in 3,*'nothing '*) rc=0 ;; esac
 }
 
 # All of one kind, then all of the next: each has objects of its own, of which a patch has few compiled again.
@@ -194,7 +194,7 @@ through() { # NAME
 		return
 	fi
 	start "$1" || return 0
-	for commit in $(tree_git rev-list --reverse base..series); do
+	for commit in $(tree_git rev-list --reverse "$BELOW..$TIP"); do
 		tree_git checkout -q "$commit"
 		check "$1" "$commit"
 	done
@@ -203,19 +203,22 @@ through() { # NAME
 at_the_end() { # NAME
 	tree_git checkout -q series
 	case $1 in
-	bench) list=scenarios ;;
-	selftest) list=selftests ;;
+	judge) set=bench ;;
+	selftest) set=selftests ;;
 	esac
-	[ -f "$EXPECTED/$list" ] || { tap ok "the end of the queue: $1 # SKIP $BASE is not judged by $list"; return; }
-	script "$TOP/bench/$1.sh" tree
+	case " $BASE_JUDGED_BY " in
+	*" $set "*) ;;
+	*) tap ok "the end of the series: $1 # SKIP bases/$BASE does not say that it is judged by $set"; return ;;
+	esac
+	script rules KERNEL=tree "$1"
 	case $rc in
-	0) tap ok "the end of the queue: $1: $(passed)" ;;
-	*) tap 'not ok' "the end of the queue: $1: $last" ;;
+	0) tap ok "the end of the series: $1: $(passed)" ;;
+	*) tap 'not ok' "the end of the series: $1: $last" ;;
 	esac
 }
 
 make_dir "$LOGS"
-tap_begin "bisect$([ $# = 0 ] || say "-$*" | tr ' ' -)"
+tap_begin "bisect${TOPIC:+-$TOPIC}$([ $# = 0 ] || say "-$*" | tr ' ' -)"
 [ $# != 0 ] || {
 	# shellcheck disable=SC2046  # a list of names
 	set -- $(names)
@@ -223,7 +226,7 @@ tap_begin "bisect$([ $# = 0 ] || say "-$*" | tr ' ' -)"
 borrow branch series
 for name; do
 	case $name in
-	bench | selftest) at_the_end "$name" ;;
+	judge | selftest) at_the_end "$name" ;;
 	*) through "$name" ;;
 	esac
 done

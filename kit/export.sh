@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Write the series as mails that a person can send: build/export/<base>/v<N>/. Nothing is sent.
+# Write a topic of the series as mails that a person can send: build/export/<base>/<topic>/v<N>/. Nothing is sent.
+#   TOPIC=name          which one; each in turn without it. It is laid on the topics that its cover letter says it needs, which are not mailed
 #   FROM='Name <mail>'  who sends them: author, and the one Signed-off-by of each, which is that person's word
 #   V=n                 the version of the export; its cover letter has the range-diff to version n - 1. V=0 is a rehearsal, by
 #                       nobody: what is checked of mails, but for what lint checks, is checked, and they are not kept
@@ -30,23 +31,33 @@ esac
 say "${WANTED_COMMIT:-$VOID}" | grep -qxE '[0-9a-f]{40}' || die "BASE_COMMIT=$WANTED_COMMIT: not a full commit id of 40 hex digits"
 [ -z "$VANILLA" ] || [ -e "$VANILLA" ] || die "VANILLA=$VANILLA: no such archive or folder"
 load_pin
-COVER=$EXPECTED/cover.txt
-[ -f "$COVER" ] || die "series/expected/$BASE/cover.txt is missing: the cover letter's subject in its first line, and then its text"
-[ -n "$(patches)" ] || die "no patch in series/order is for $BASE: nothing to export"
 need git perl python3
 begin
 need_prepared_tree
+TOPICS=$("$TOP/judge" queue topics) || exit
+[ -n "$TOPICS" ] || die "no patch in series/order is for $BASE: nothing to export"
+if [ -n "${TOPIC:-}" ]; then
+	say "$TOPICS" | grep -qxF -e "$TOPIC" || die "no such topic: TOPIC=$TOPIC (known for $BASE: $(say "$TOPICS" | paste -sd ' '))"
+	TOPICS=$TOPIC
+fi
 RELEASE=$(sed -n 's/^version=//p' "$WORK/source")
-TAG=v$RELEASE
-PREVIOUS=refs/export/v$((VERSION - 1)) REF=refs/export/v$VERSION
-[ "$VERSION" = 1 ] || tree_git rev-parse -q --verify "$PREVIOUS" >/dev/null ||
-	die "v$VERSION is compared with v$((VERSION - 1)), which was not exported from $TREE: 'make export V=$((VERSION - 1))' of what was mailed, first"
-OUT=$BUILD_DIR/export/$BASE/v$VERSION TAP_NAME=export
-LOG=$LOGS/export.log
+TAG=v$RELEASE LOG=$LOGS/export.log TAP_NAME=export
 SCRATCH=$(mktemp -d "$WORK/export.XXXXXX") || die "cannot write in $WORK: is the disk full?"
-[ -z "$REHEARSAL" ] || OUT=$SCRATCH/mails REF=refs/export/rehearsal TAP_NAME=rehearsal FORCE=1
+[ -z "$REHEARSAL" ] || TAP_NAME=rehearsal FORCE=1
 to_remove=$SCRATCH
 on_exit
+
+# of TOPIC: its cover letter, the commits below it and of it, where its mails go.
+of() {
+	COVER=$SERIES/$1/cover.$BASE.txt PREVIOUS=refs/export/$1/v$((VERSION - 1)) REF=refs/export/$1/v$VERSION OUT=$BUILD_DIR/export/$BASE/$1/v$VERSION
+	[ -f "$COVER" ] || COVER=$SERIES/$1/cover.txt
+	[ -f "$COVER" ] || die "series/$1/cover.txt is missing: the cover letter's subject in its first line, and then its text"
+	"$TOP/judge" queue topic "$1" >"$SCRATCH/topic" || exit
+	read -r BELOW TIP <"$SCRATCH/topic"
+	[ -z "$REHEARSAL" ] || { OUT=$SCRATCH/mails REF=refs/export/rehearsal; return; }
+	[ "$VERSION" = 1 ] || tree_git rev-parse -q --verify "$PREVIOUS" >/dev/null ||
+		die "v$VERSION is compared with v$((VERSION - 1)), which was not exported from $TREE: 'make export TOPIC=$1 V=$((VERSION - 1))' of what was mailed, first"
+}
 
 # ---- the commits: the queue's, by whoever sends them
 
@@ -62,8 +73,8 @@ tree_of() { # COMMIT
 	tree_git ls-tree "$1" | sed "s/[0-9a-f]*\(	MAINTAINERS\)\$/$blob\1/" | tree_git mktree
 }
 commits() {
-	tip=$(tree_git rev-parse base)
-	for commit in $(tree_git rev-list --reverse base..series); do
+	tip=$BELOW
+	for commit in $(tree_git rev-list --reverse "$BELOW..$TIP"); do
 		GIT_AUTHOR_DATE=$(tree_git log -1 --format=%aI "$commit") GIT_COMMITTER_DATE=$GIT_AUTHOR_DATE
 		export GIT_AUTHOR_DATE GIT_COMMITTER_DATE
 		tree_git log -1 --format=%B "$commit" | git interpret-trailers --no-divider --trailer "Signed-off-by: $FROM" >"$SCRATCH/message"
@@ -78,6 +89,7 @@ keep() { # COMMIT
 	[ -z "$old" ] || [ "$old" = "$1" ] || [ "${FORCE:-0}" = 1 ] ||
 		die "v$VERSION was exported before, and was another: take V=$((VERSION + 1)), or FORCE=1 if nobody was sent it"
 	tree_git update-ref "$REF" "$1"
+	tree_git update-ref "$REF-below" "$BELOW"
 }
 
 # ---- the mails
@@ -98,17 +110,14 @@ base_line() {
 
 # Results are of this queue when they are younger than it.
 results() {
-	for json in $(find "$RESULTS" -maxdepth 1 -name '*.json' -newer "$TREE/.git/prepared" 2>/dev/null | sort); do
-		"$KIT/cases.py" "$json" >"$SCRATCH/cases" 2>/dev/null || continue
-		[ -s "$SCRATCH/cases" ] || continue
-		printf '  %-22s %4d passed, %d failed, %d skipped\n' "$(basename "$json" .json):" "$(grep -c ^PASS "$SCRATCH/cases")" \
-			"$(grep -cE '^(FAIL|ERROR)' "$SCRATCH/cases")" "$(grep -c ^SKIP "$SCRATCH/cases")"
+	find "$RESULTS" -maxdepth 1 -name '*.json' -newer "$TREE/.git/prepared" 2>/dev/null | sort | while read -r json; do
+		"$TOP/judge" tally "$json" | sed -n '1s/^/  /p'
 	done >"$SCRATCH/results"
 	echo "Results"
 	echo "-------"
 	echo
 	if [ -s "$SCRATCH/results" ]; then
-		say "On $TAG, \"unpatched\" with the tests alone:"
+		say "Of all topics together on $TAG, unpatched and patched, what is as expected:"
 		echo
 		cat "$SCRATCH/results"
 	else
@@ -118,7 +127,13 @@ results() {
 
 # format-patch writes what it can know; the subject and the text are the queue's.
 cover() { # FILE
-	{ sed 1d "$COVER" | sed '/./,$!d'; echo; results; } >"$SCRATCH/text"
+	{
+		sed -e 1d -e '/^Needs: /d' "$COVER" | sed '/./,$!d'
+		"$TOP/judge" queue needs "$topic" | while read -r name; do head -n 1 "$SERIES/$name/cover.txt"; done >"$SCRATCH/below"
+		[ ! -s "$SCRATCH/below" ] || { printf '\nThis applies after the series\n\n'; sed 's/.*/  "&"/' "$SCRATCH/below"; }
+		echo
+		results
+	} >"$SCRATCH/text"
 	# git does not encode the name in the cover letter.
 	awk -v subject="$(head -n 1 "$COVER")" -v text="$SCRATCH/text" -v from="$(say "$FROM" | header From)" '
 		!head && /^From: / { print from; next }
@@ -155,9 +170,9 @@ recipients() { # MAIL
 write() {
 	rm -rf "$OUT"
 	mkdir -p "$OUT" || return 1
-	[ "$VERSION" = 1 ] || set -- --range-diff="base..$PREVIOUS"
+	[ "$VERSION" = 1 ] || set -- --range-diff="$(tree_git rev-parse "$PREVIOUS-below")..$PREVIOUS"
 	tree_git format-patch -q --cover-letter -v "$VERSION" --subject-prefix="${EXPORT_PREFIX:-PATCH}" --thread=shallow --abbrev=12 \
-		--no-signature --no-base --encode-email-headers -o "$OUT" "$@" "base..$REF" || return 1
+		--no-signature --no-base --encode-email-headers -o "$OUT" "$@" "$BELOW..$REF" || return 1
 	cover "$(cover_letter)"
 	: >"$SCRATCH/all"
 	for mail in $(mails); do
@@ -183,12 +198,12 @@ one() { # WHAT COMMAND...
 body() { git mailinfo -k "$SCRATCH/body" /dev/null <"$1" >"$SCRATCH/info" && cat "$SCRATCH/body"; }
 
 # Of a clone only what the series touches is checked out: git am looks at nothing else.
-touched() { tree_git diff --no-renames --name-only base series; }
+touched() { tree_git diff --no-renames --name-only base "$REF"; }
 applies() {
 	rm -rf "$SCRATCH/clone"
 	git clone -q --shared --no-checkout "$TREE" "$SCRATCH/clone" || return 1
 	touched | sed 's,^,/,' | git -C "$SCRATCH/clone" sparse-checkout set --no-cone --stdin &&
-		git -C "$SCRATCH/clone" checkout -q --detach "$(tree_git rev-parse base)" || return 1
+		git -C "$SCRATCH/clone" checkout -q --detach "$BELOW" || return 1
 	# shellcheck disable=SC2046  # a list of names
 	git -C "$SCRATCH/clone" am -q $(mails) || return 1
 	[ "$(git -C "$SCRATCH/clone" rev-parse 'HEAD^{tree}')" = "$(tree_git rev-parse "$REF^{tree}")" ] || { echo "it is another tree then"; return 1; }
@@ -208,14 +223,17 @@ unpack_vanilla() {
 	fi
 }
 applies_to_vanilla() {
+	rm -rf "$SCRATCH/vanilla"
 	mkdir "$SCRATCH/vanilla"
 	unpack_vanilla
 	[ -n "$(ls "$SCRATCH/vanilla")" ] || { echo "$VANILLA holds none of the files that the series touches"; return 1; }
 	git -C "$SCRATCH/vanilla" init -q && git -C "$SCRATCH/vanilla" add -A -f && git -C "$SCRATCH/vanilla" commit -q -m "$TAG" || return 1
 	git -C "$SCRATCH/vanilla" tag base
+	tree_git diff --binary base "$BELOW" | git -C "$SCRATCH/vanilla" apply --allow-empty --index || return 1
+	git -C "$SCRATCH/vanilla" commit -q --allow-empty -m below && git -C "$SCRATCH/vanilla" tag below
 	# shellcheck disable=SC2046  # a list of names
 	git -C "$SCRATCH/vanilla" am -q $(mails) || return 1
-	[ "$(git -C "$SCRATCH/vanilla" diff base HEAD | change)" = "$(tree_git diff base "$REF" | change)" ] || { echo "it is another change then"; return 1; }
+	[ "$(git -C "$SCRATCH/vanilla" diff below HEAD | change)" = "$(tree_git diff "$BELOW" "$REF" | change)" ] || { echo "it is another change then"; return 1; }
 }
 change() { git patch-id --stable | cut -d ' ' -f 1; }
 
@@ -266,21 +284,20 @@ whole_cover() {
 	letter=$(cover_letter)
 	! grep -F '*** ' "$letter" || return 1
 	grep -qxE "$(base_line | sed 's/[][().*^$\\]/\\&/g')" "$letter" || { echo "no base"; return 1; }
-	! grep -F "$(tree_git rev-parse base)" "$letter" || { echo "names a commit that only this machine has"; return 1; }
+	! grep -F -e "$(tree_git rev-parse base)" -e "$BELOW" "$letter" || { echo "names a commit that only this machine has"; return 1; }
 	[ "$VERSION" = 1 ] || grep -q "^Range-diff against v$((VERSION - 1)):" "$letter" || { echo "no range-diff"; return 1; }
 	for heading in Problem 'What changes' 'How it was tested' 'What was not tested' Results; do
 		grep -qx "$heading" "$letter" || { echo "says nothing under \"$heading\""; return 1; }
 	done
 }
 
-check() {
-	tap_begin "$TAP_NAME"
-	one "git am of the mails on $TAG as it is here gives the exported tree" applies
-	[ -z "$VANILLA" ] || one "git am of the mails on $TAG in $VANILLA makes the same change" applies_to_vanilla
-	one 'the cover letter is whole' whole_cover
-	one 'the cover letter goes to somebody' addressed "$(cover_letter)"
+check() { # TOPIC
+	one "$1: git am of the mails on $TAG as it is here gives the exported tree" applies
+	[ -z "$VANILLA" ] || one "$1: git am of the mails on $TAG in $VANILLA makes the same change" applies_to_vanilla
+	one "$1: the cover letter is whole" whole_cover
+	one "$1: the cover letter goes to somebody" addressed "$(cover_letter)"
 	for mail in $(mails); do
-		name=${mail##*/}
+		name=$1/${mail##*/}
 		one "$name: one sign-off, and the author's" signed_once "$mail"
 		one "$name: Fixes: and stable" fixes_and_stable "$mail"
 		one "$name: goes to maintainers and a list" addressed "$mail"
@@ -288,15 +305,18 @@ check() {
 	done
 }
 
-tip=$(commits)
-keep "$tip"
 COMMIT=$(public_commit)
-progress "$ME: writing mails" "$LOG" meter_mails write || explain "$LOG" 'the mails cannot be written' "$(tail -n 1 "$LOG") (log $LOG)"
-check
+tap_begin "$TAP_NAME"
+for topic in $TOPICS; do
+	of "$topic"
+	keep "$(commits)"
+	progress "$ME: $topic: writing mails" "$LOG" meter_mails write || explain "$LOG" 'the mails cannot be written' "$(tail -n 1 "$LOG") (log $LOG)"
+	check "$topic"
+	[ -n "$REHEARSAL" ] || say "$ME: $(mails | wc -l) mails and a cover letter in $OUT"
+	[ -z "$VANILLA" ] || for file in $(edited_here); do say "$ME: $file of $TAG is not the same there and here, where it is the distribution's"; done
+done
 tap_end good bad || exit 1
 [ -z "$REHEARSAL" ] || exit 0
-[ -z "$VANILLA" ] || for file in $(edited_here); do say "$ME: $file of $TAG is not the same there and here, where it is the distribution's"; done
-say "$ME: $(mails | wc -l) mails and a cover letter in $OUT"
 [ -n "$COMMIT" ] || say "$ME: the public commit of $TAG is not known here: the cover letter names the release; BASE_COMMIT= adds the id"
 [ -n "$VANILLA" ] || say "$ME: not tried on kernel.org's own $TAG: VANILLA=linux-$RELEASE.tar.xz does"
-say "$ME: nothing was sent. Read them; to send them: git send-email --confirm=always $OUT/*.patch"
+say "$ME: nothing was sent. Read them; to send them: git send-email --confirm=always $BUILD_DIR/export/$BASE/${TOPIC:-TOPIC}/v$VERSION/*.patch"

@@ -226,7 +226,6 @@ make_tree() {
 tools() { [ "$PROJECT" != qemu ] || "$KIT/meson.sh"; }
 
 if already_here; then
-	recover
 	tools
 	exit 0
 fi

@@ -16,7 +16,7 @@ bzImage) KIND=x86 KARCH=x86 MADE=arch/x86/boot/bzImage OBJECTS=${BASE_OBJECTS_ar
 linux) KIND=um KARCH=um MADE=linux OBJECTS=${BASE_OBJECTS_um:-0} ;;
 *) die "usage: kernel.sh LABEL Image|bzImage|linux" ;;
 esac
-O=$WORK/objects/$KIND$SAN OUT=$WORK/kernels/$LABEL/$FILE
+O=$WORK/objects/$KIND$SAN${WARN:+-w1} OUT=$WORK/kernels/$LABEL/$FILE
 LOG=$LOGS/kernel-$KIND$SAN.log
 set_cross "$KARCH"
 need "${CROSS}gcc" gcc /usr/include/stdlib.h make flex bison bc perl python3

@@ -28,6 +28,7 @@ from .mail import Mail, essence, read
 from .paths import TOP, build_dir, read_pin
 from .versions import Window, version
 
+HEADER = '# SPDX-License-Identifier: GPL-2.0\n# The patches in order. See docs/queue.md.\n\n'
 HELD = set()  # the trees that this program has locked
 FORM = 1  # of the prepared tree: a new number lays every queue again
 PROJECTS = {
@@ -110,7 +111,7 @@ class Queue:
 
     def read_order(self):
         """The header of the order, its entries, and what comments there are below the last."""
-        text = read(self.series / 'order') if (self.series / 'order').exists() else ''
+        text = read(self.series / 'order') if (self.series / 'order').exists() else HEADER
         header = re.match(r'(#.*\n)*\n*', text).group()
         order, lead = [], ''
         for line in text[len(header):].splitlines(keepends=True):
@@ -225,9 +226,9 @@ class Queue:
 
     # ---- git
 
-    def git(self, *arguments, text='', check=True, index=None):
+    def git(self, *arguments, text='', check=True, index=None, **environment):
         """What git says in the tree; '' where it fails and check is false."""
-        environment = ENVIRONMENT | ({'GIT_INDEX_FILE': str(index)} if index else {})
+        environment |= ENVIRONMENT | ({'GIT_INDEX_FILE': str(index)} if index else {})
         done = subprocess.run(['git', '-C', str(self.tree), *arguments], input=text.encode('utf-8', 'surrogateescape'), capture_output=True,
                               env=environment, check=False)
         if done.returncode and not check:
@@ -388,46 +389,77 @@ class Queue:
         for name, branch in ('patched', 'refs/prepared/series'), ('unpatched', 'unpatched'):
             self.note(self.work / f'{name}.tree', self.commit(f'{branch}^{{tree}}'))
         if without:
-            self.leave_out(without)
+            subjects = self.subjects()
+            self.git('update-ref', 'refs/without', self.merge([entry for entry in self.entries if subjects[entry.slug] not in without]))
 
-    def leave_out(self, subjects):
-        """Make ref without: the prepared patches but for these, each merged onto those before it, as a patch cannot stand without its context."""
-        tip = self.commit('base')
-        for commit in self.git('rev-list', '--reverse', 'base..refs/prepared/series').split():
-            subject = self.git('log', '-1', '--format=%s', commit).strip()
-            if subject in subjects:
+    def merge(self, entries, tip='base'):
+        """Some of the prepared patches on top of a commit: the id of the last one. Each is merged, as it cannot be applied where it lacks its
+        context."""
+        tip, commits = self.commit(tip), self.git('rev-list', '--reverse', 'base..refs/prepared/series').split()
+        for entry, commit in zip(self.entries, commits):
+            if entry not in entries:
                 continue
-            before = self.committed(f'{commit}^^{{tree}}')
-            sides = self.committed(f'{tip}^{{tree}}', before), self.committed(f'{commit}^{{tree}}', before)
+            before = self.committed(commit, f'{commit}^')
+            sides = self.committed(commit, tip, before), self.committed(commit, commit, before)
             tree = self.git('merge-tree', '--write-tree', *sides, check=False).split('\n')[0]
             if not tree:
-                raise Bad(f'"{subject}" cannot do without what was left out')
-            tip = self.committed(tree, tip, subject)
-        self.git('update-ref', 'refs/without', tip)
+                raise Bad(f'{entry.path} cannot do without the patches that are left out before it')
+            tip = self.committed(commit, tree, tip)
+        return tip
 
-    def committed(self, tree, parent='', message=''):
-        """A commit by nobody in particular."""
-        return self.git('-c', 'user.name=queue', '-c', 'user.email=queue@localhost', 'commit-tree', self.commit(tree), '-m', message,
-                        *(['-p', parent] if parent else [])).strip()
+    def needs(self, topic):
+        """The topics that a topic's cover letter says it needs, and those that these need, in order."""
+        found, left = set(), [topic]
+        while left:
+            name = left.pop()
+            cover = self.series / name / f'cover.{self.base}.txt'
+            cover = cover if cover.exists() else self.series / name / 'cover.txt'
+            needs = re.search('^Needs: *(.*)$', read(cover), re.M) if cover.exists() else None
+            left += set(needs.group(1).split()) - found if needs else []
+            found.add(name)
+        return [name for name in dict.fromkeys(entry.topic for entry in self.entries) if name in found - {topic}]
+
+    def merge_topic(self, topic):
+        """The last commit of what a topic needs, and its own last commit on top of that."""
+        needs = self.needs(topic)
+        below = self.merge([entry for entry in self.entries if entry.topic in needs])
+        return below, self.merge([entry for entry in self.entries if entry.topic == topic], below)
+
+    def committed(self, like, tree, parent=''):
+        """A commit that says what another one says, by the same person, of another tree."""
+        name, mail, date, message = self.git('log', '-1', '--format=%an%n%ae%n%aD%n%B', like).split('\n', 3)
+        person = {f'GIT_{who}_{what}': value for who in ('AUTHOR', 'COMMITTER')
+                  for what, value in (('NAME', name), ('EMAIL', mail), ('DATE', date))}
+        return self.git('commit-tree', self.commit(f'{tree}^{{tree}}'), *(['-p', parent] if parent else []), text=message, **person).strip()
 
 
-def listing(queue, what=''):
-    """Print the patches of the base with window and what else order says, or with "new" the new files that they bring."""
-    for entry in queue.entries:
-        if what == 'new':
-            sys.stdout.write(''.join(f'{path}\n' for path in entry.new))
-        else:
-            print(queue.file(entry).relative_to(queue.series), *entry.words)
+def listing(queue, what='patches', topic=''):
+    """Print for scripts, one a line: patches of the base, with what order says of them; new files; topics; of a topic the topics that it needs;
+    or its commits: the last below it, and its last."""
+    mine = [entry for entry in queue.entries if entry.topic == topic]
+    if what in ('needs', 'topic') and not mine:
+        raise Bad(f'no patch for {queue.base} is in a topic {topic}')
+    needs = queue.needs(topic) if mine else []
+    lines = {
+        'patches': lambda: [' '.join([str(queue.file(entry).relative_to(queue.series)), *entry.words]) for entry in queue.entries],
+        'new': lambda: [path for entry in queue.entries for path in entry.new],
+        'topics': lambda: dict.fromkeys(entry.topic for entry in queue.entries),
+        'needs': lambda: needs,
+        'topic': lambda: [' '.join(queue.merge_topic(topic))],
+    }.get(what)
+    if not lines:
+        raise Bad('usage: judge queue [patches|new|topics|needs TOPIC|topic TOPIC]')
+    sys.stdout.write(''.join(f'{line}\n' for line in lines()))
 
 
 def main(command, *arguments):
-    """The commands prepare, refresh and queue of ./judge."""
+    """The commands prepare and queue of ./judge."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    queue, force = Queue(), os.environ.get('FORCE') == '1'
-    if command == 'prepare' and arguments[:1] in ((), ('without',)):
-        queue.prepare(force, arguments[1:])
-    elif command == 'queue' and arguments in ((), ('new',)):
+    queue = Queue()
+    if command == 'queue':
         listing(queue, *arguments)
+    elif arguments[:1] in ((), ('without',)):
+        queue.prepare(os.environ.get('FORCE') == '1', arguments[1:])
     else:
-        raise Bad('usage: judge prepare [without SUBJECT...], judge queue [new]')
+        raise Bad('usage: judge prepare [without SUBJECT...]')
     return GOOD

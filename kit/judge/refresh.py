@@ -72,13 +72,14 @@ class Refresh:
         if self.record and not self.force and set(current) not in (recorded, set(self.mine)):
             raise Bad(f"{queue.name('order')} has changed since it was prepared: 'make prepare' if {queue.tree} holds no work; or else {PUT_AWAY}")
         known, found, before = {entry.slug: entry for entry in queue.order}, {}, None
+        gone = {self.change(slug, self.then): slug for slug in current if slug not in self.mine and slug in self.then}
         for slug in self.mine:
             if slug in known and slug not in current:
                 raise Bad(f"{slug} is in {queue.name('order')}, but not for {queue.base}: give it a window that has it")
-            old = (current[current.index(before) + 1:] if before in current else [] if before else current)[:1]
-            if slug not in known and old and old[0] not in self.mine:
-                self.rename(known[old[0]], slug)
-                known[slug], current[current.index(old[0])] = known[old[0]], slug
+            old = '' if slug in known else gone.pop(self.change(slug, self.mine), '')
+            if old:
+                self.rename(known[old], slug)
+                known[slug] = known[old]
             found[slug] = known.get(slug) or self.insert(slug, found.get(before))
             before = slug
         for entry in queue.entries:
@@ -93,6 +94,11 @@ class Refresh:
             gone, entry.new = set(entry.new) - set(added), added
             self.unlink(gone)
         return found
+
+    def change(self, slug, commits):
+        """What a commit changes, whatever it is called."""
+        commit, mail = commits[slug]
+        return tuple(essence(mail.partition('\ndiff --git')[2])), tuple(changed(self.queue, commit, 'A'))
 
     def rename(self, entry, slug):
         """A commit has another subject: its files are called by it, and the mails of other bases have it."""
@@ -135,7 +141,7 @@ class Refresh:
             numbers[entry.topic] = numbers.get(entry.topic, 0) + 1
             queue.move(entry, f'{entry.topic}/{numbers[entry.topic]:04d}-{entry.slug}.patch')
         text = queue.header + ''.join(entry.lead + str(entry) for entry in queue.order) + queue.end
-        if text != read(queue.series / 'order'):
+        if not (queue.series / 'order').exists() or text != read(queue.series / 'order'):
             self.write(queue.series / 'order', text)
 
     # ---- patches and new files

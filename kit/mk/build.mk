@@ -15,6 +15,14 @@ $(W)/kernels/without/%: FORCE | $(W)/prepared
 $(W)/kernels/tree/%: FORCE | $(W)/prepared
 	@+kit/kernel.sh tree $*
 
+# What switches the branches of the tree does so in turn.
+ifneq ($(filter show-demo bench kunit-compare selftest walk,$(GOALS)),)
+$(call one-after-the-other,$(foreach kernel,unpatched patched,$(W)/kernels/$(kernel)/Image) $(if $(filter show-demo bench walk,$(GOALS)),$(W)/guest/arm64/initramfs.cpio.gz))
+endif
+ifneq ($(filter bench-x86,$(GOALS)),)
+$(call one-after-the-other,$(foreach kernel,unpatched patched,$(W)/kernels/$(kernel)/bzImage) $(W)/guest/x86/vtd.cpio.gz)
+endif
+
 # QEMU's configuration, of bench/functions; the guest makes its header of it.
 $(BUILD_DIR)/bench/functions-%.cfg: bench/functions kit/judge/machines.py
 	@mkdir -p $(@D)

@@ -62,7 +62,7 @@ attribution: $(R)/attribution.json ## judge names the right hole: the series wit
 bench-off: $(R)/off.tap ## without ats=on QEMU's machine is that of upstream
 	@$(JUDGE) show $<
 bisect: ## each patch by itself, also with ATS disabled, builds without a new warning and passes the tests there are; TOPIC=
-	@+kit/bisect.sh
+	@+BASE=$(ASKED_BASE) kit/bisect.sh
 export: $(W)/prepared ## a topic of the series as mails for FROM= to send, as version V=; nothing is sent
 	@kit/export.sh
 deb: $(W)/prepared ## a Debian package of the patched kernel, for a real machine

@@ -9,6 +9,7 @@ FORCE:
 
 DEFAULT_BASE := 7.2
 PROJECT := $(or $(PROJECT),linux)
+ASKED_BASE := $(BASE)
 BASE := $(or $(BASE),$(DEFAULT_BASE))
 QEMU_BASE := $(or $(QEMU_BASE),10.2)
 override BUILD_DIR := $(abspath $(or $(BUILD_DIR),build))
