@@ -33,6 +33,7 @@ endif
 #   BUILD_DIR=          instead of build/
 #   AGAIN=1             do again what is up to date
 #   FORCE=1             prepare, distclean: discard work that is not in the series
+#   OVERRIDE=1          refresh: what has changed becomes overrides for BASE=, and the other kernels stay as they are
 #   SAN=1               bench: only the patched kernel, with sanitizers
 #   ACCEL=tcg           bench-x86: do without KVM
 #   SEED=n  STEPS=n     walk: one walk on build/BASE/linux

@@ -49,8 +49,8 @@ on_exit
 
 # of TOPIC: its cover letter, the commits below it and of it, where its mails go.
 of() {
-	COVER=$SERIES/$1/cover.$BASE.txt PREVIOUS=refs/export/$1/v$((VERSION - 1)) REF=refs/export/$1/v$VERSION OUT=$BUILD_DIR/export/$BASE/$1/v$VERSION
-	[ -f "$COVER" ] || COVER=$SERIES/$1/cover.txt
+	COVER=$("$TOP/judge" queue cover "$1") || exit
+	PREVIOUS=refs/export/$1/v$((VERSION - 1)) REF=refs/export/$1/v$VERSION OUT=$BUILD_DIR/export/$BASE/$1/v$VERSION
 	[ -f "$COVER" ] || die "series/$1/cover.txt is missing: the cover letter's subject in its first line, and then its text"
 	"$TOP/judge" queue topic "$1" >"$SCRATCH/topic" || exit
 	read -r BELOW TIP <"$SCRATCH/topic"
@@ -129,7 +129,7 @@ results() {
 cover() { # FILE
 	{
 		sed -e 1d -e '/^Needs: /d' "$COVER" | sed '/./,$!d'
-		"$TOP/judge" queue needs "$topic" | while read -r name; do head -n 1 "$SERIES/$name/cover.txt"; done >"$SCRATCH/below"
+		"$TOP/judge" queue needs "$topic" | while read -r name; do head -n 1 "$("$TOP/judge" queue cover "$name")"; done >"$SCRATCH/below"
 		[ ! -s "$SCRATCH/below" ] || { printf '\nThis applies after the series\n\n'; sed 's/.*/  "&"/' "$SCRATCH/below"; }
 		echo
 		results

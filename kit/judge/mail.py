@@ -7,12 +7,12 @@ from .errors import Bad
 
 
 def read(path):
-    """A text file, whatever its bytes are."""
+    """Return a text file, whatever its bytes are."""
     return path.read_bytes().decode('utf-8', 'surrogateescape')
 
 
 def essence(mail):
-    """A mail without what depends on where its hunks lie: two of the same essence are the same patch."""
+    """Return a mail without what depends on where its hunks lie: two of the same essence are the same patch."""
     return [re.sub('^@@ .*', '@@', line) for line in mail.split('\n') if not line.startswith('index ')]
 
 
@@ -34,7 +34,7 @@ class Mail:
         self.paths = re.findall('^--- a/(.*)$', self.diff, re.M)
 
     def blame(self, errors):
-        """The hunk that git apply meant. It names the line where the hunk starts in the old file, or the line of the patch."""
+        """Return the hunk that git apply meant. It names the line where the hunk starts in the old file, or the line of the patch."""
         corrupt = re.search('error: corrupt patch at .*?([0-9]+)$', errors, re.M)
         failed = re.search('error: patch failed: (.*):([0-9]+)$', errors, re.M)
         file, number, hunk = '', 0, ''
