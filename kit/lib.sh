@@ -123,15 +123,15 @@ use_ccache() {
 	CC="$KIT/cc.sh $CC" HOSTCC="$KIT/cc.sh $HOSTCC"
 	export CCACHE_DIR="${CCACHE_DIR:-$BUILD_DIR/ccache}" CCACHE_BASEDIR="$WORK" CCACHE_DEPEND=1
 }
-# kernel_make ARCH O ARGUMENT...: the one way to call kbuild. WARN=1 is W=1, without kernel-doc, which lint checks. An empty LOCALVERSION keeps the state of git out of the version, and so out of
-# what has to be built again.
+# kernel_make ARCH O ARGUMENT...: the one way to call kbuild. WARN=1 is W=1, without kernel-doc, which lint checks. An empty LOCALVERSION keeps
+# the state of git out of the version, and so out of what has to be built again.
 kernel_make() {
-	karch=$1 objects=$2
+	karch=$1 kobjects=$2
 	shift 2
 	set_cross "$karch"
 	use_ccache
 	# shellcheck disable=SC2086  # nothing, or -j
-	make -C "$TREE" ARCH="$karch" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$objects" LOCALVERSION='' ${WARN:+W=1 KERNELDOC=/dev/null} $PARALLEL "$@"
+	make -C "$TREE" ARCH="$karch" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$kobjects" LOCALVERSION='' ${WARN:+W=1 KERNELDOC=/dev/null} $PARALLEL "$@"
 }
 # failed WHAT: a build that fails is a failed test, reported in one line.
 # shellcheck disable=SC2153  # LOG is the script's

@@ -32,6 +32,7 @@ begin
 LINT=$WORK/lint O=$WORK/objects/lint
 make_dir "$LOGS"
 make_dir "$LINT/tree"
+make_dir "$LINT/base"
 
 out() { say "$LINT/$SIDE/$1"; }
 # Nothing may pass because nothing ran: on the base this is the end, in the tree it is a finding.
@@ -244,26 +245,25 @@ suspects() { # GATE: what has a finding in the tree, or was named; all that is t
 	cat "$LINT/names"
 }
 unknown() { # GATE
-	touch "$(out "$1")" "$(out "$1.of")"
-	suspects "$1" | comm -23 - "$(out "$1.of")" | while read -r file; do ! is_of_base "$file" || say "$file"; done
+	touch "$KNOWN/$1" "$KNOWN/$1.of"
+	suspects "$1" | comm -23 - "$KNOWN/$1.of" | while read -r file; do ! is_of_base "$file" || say "$file"; done
 }
 look_at_base() { # GATE...
+	SIDE=base
 	for gate; do
 		unknown "$gate" >"$LINT/list"
-		cp "$(out "$gate")" "$LINT/known"
-		sort -u "$LINT/list" "$(out "$gate.of")" >"$LINT/known.of"
 		look "$gate"
-		sort "$LINT/known" "$(out "$gate")" -o "$(out "$gate")"
-		mv "$LINT/known.of" "$(out "$gate.of")"
+		sort "$LINT/base/$gate" "$KNOWN/$gate" -o "$KNOWN/$gate"
+		sort -u "$LINT/list" "$KNOWN/$gate.of" -o "$KNOWN/$gate.of"
 	done
 }
 compare_with_base() {
-	SIDE=base-$(key)
-	make_dir "$LINT/$SIDE"
+	KNOWN=$LINT/known-$(key)
+	make_dir "$KNOWN"
 	for gate in $ASKED; do
 		case " $COMPARED " in
 		*" $gate "*) [ -z "$(unknown "$gate")" ] || set -- "$@" "$gate" ;;
-		*) : >"$(out "$gate")" ;;
+		*) : >"$KNOWN/$gate" ;;
 		esac
 	done
 	[ $# != 0 ] || return 0
@@ -273,14 +273,14 @@ compare_with_base() {
 judge() { # GATE
 	[ -s "$LINT/tree/$1.of" ] || [ -n "$CASES" ] || tap 'not ok' "lint.$1: checked no file"
 	named "$1" | while read -r file; do grep -qxF "$file" "$LINT/tree/$1.of" || tap 'not ok' "lint.$1.$file: no such file"; done
-	comm -13 "$(out "$1")" "$LINT/tree/$1" >"$LINT/new"
+	comm -13 "$KNOWN/$1" "$LINT/tree/$1" >"$LINT/new"
 	# What is new may be in a file that is not touched: a header, say.
 	{ sed "s,^$LINT/,," "$LINT/tree/$1.of"; cut -f 1 "$LINT/new"; } | awk '!seen[$0]++' | while IFS= read -r name; do
 		first=$(awk -F '\t' -v name="$name" '$1 == name { print $2; exit }' "$LINT/new")
 		if [ -z "$first" ]; then tap ok "lint.$1.$name"; else tap 'not ok' "lint.$1.$name: $first"; fi
 	done
 	before=-
-	case " $COMPARED " in *" $1 "*) before=$(suspects "$1" | awk -F '\t' 'NR == FNR { name[$0]; next } $1 in name { n++ } END { print n + 0 }' - "$(out "$1")") ;; esac
+	case " $COMPARED " in *" $1 "*) before=$(suspects "$1" | awk -F '\t' 'NR == FNR { name[$0]; next } $1 in name { n++ } END { print n + 0 }' - "$KNOWN/$1") ;; esac
 	printf '%-14s  %6s  %5s  %3s\n' "$1" "$before" "$(wc -l <"$LINT/tree/$1")" "$(wc -l <"$LINT/new")" >>"$COUNTS"
 }
 
@@ -290,5 +290,5 @@ printf '%-14s  %6s  %5s  %3s\n' gate before after new >"$COUNTS"
 on_branch "$CODE" look_at_tree
 compare_with_base
 for gate in $ASKED; do judge "$gate"; done
-cat "$COUNTS"
+[ "${QUIET:-0}" = 1 ] || cat "$COUNTS"
 tap_end

@@ -13,7 +13,7 @@ make_dir "$LOGS"
 case ${1:-} in
 x86) TARGETS=qemu-system-x86_64 ;;
 base)
-	[ -d "$WORK/base/qemu" ] || tree_git worktree add -q --detach "$WORK/base/qemu" base ||
+	[ -d "$WORK/base/qemu" ] || tree_git worktree add -q -f --detach "$WORK/base/qemu" base ||
 		die "cannot check out QEMU in $WORK/base/qemu: check free space"
 	TREE=$WORK/base/qemu TARGETS=qemu-system-aarch64 O=$WORK/base/build
 	;;

@@ -38,7 +38,7 @@ $(QR)/mutants.json: $(QEMU) $(wildcard bench/qemu/series/mutants/*) kit/judge/mu
 	@+PROJECT=qemu $(JUDGE) mutants $@ all
 
 lint: $(R)/lint.tap ## the kernel's own checks over what the series touches, before and after: nothing new
-	@cat $(R)/lint.txt; $(JUDGE) show $<
+	@$(JUDGE) show $<
 checkpatch: $(W)/prepared ## of these, the kernel's checkpatch.pl --strict over each patch, and get_maintainer.pl
 	@+kit/lint.sh checkpatch get_maintainer
 coccinelle: $(R)/coccinelle.tap ## the semantic patch that the series adds, on the base, on the tree and on planted defects

@@ -57,7 +57,11 @@ bench: $(if $(SAN),$(R)/san.json,$(call named,bench)) ## the scenarios on both k
 	$(if $(SAN),@$(JUDGE) show $(R)/san.json,$(call shown,bench))
 bench-x86: $(call named,x86) ## the same with VT-d, on an x86 kernel with KASAN
 	$(call shown,x86)
-judge: $(call alone,judge) ## the scenarios on one kernel, KERNEL=tree unless named: MACHINE=, CASES=
+judge: ## which holes one kernel has, KERNEL=tree unless named; MACHINE=, CASES=
+	@kit/deps.sh
+	@+$(MAKE) show-judge
+.PHONY: show-judge
+show-judge: $(call alone,judge)
 	@$(JUDGE) show $<
 kunit: $(if $(filter x86_64,$(shell uname -m)),$(call alone,um),$(call alone,kunit)) ## the PCI ATS suite on the tree, under UML; on an arm64 host in the arm64 kernel
 	@$(JUDGE) show $<

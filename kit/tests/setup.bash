@@ -47,6 +47,7 @@ ids() { git -C "$TREE" log --format='%H %s' base..series; git -C "$TREE" log --f
 
 stub() { printf '#!/bin/sh\n%s\n' "$2" >"$BIN/$1"; chmod +x "$BIN/$1"; } # COMMAND TEXT
 # Commands that would go to the network fail as they do without one.
+# shellcheck disable=SC2016  # the stub's
 offline() { stub apt-get '[ "$1" != indextargets ] || exec /usr/bin/apt-get "$@"; exit 100'; stub curl 'exit 6'; }
 archive() { tar -c -C "$1" --transform "s,^\.,$2," . | xz -0 >"$3"; } # FOLDER NAME FILE
 
@@ -63,5 +64,6 @@ not() { ! "$@"; } # bats overlooks a bare "!" that fails
 without() { # NAME: a PATH with everything but the commands that end in NAME
 	mkdir "$BATS_TEST_TMPDIR/without"
 	find /usr/local/bin /usr/bin /bin -maxdepth 1 ! -type d ! -name "*$1" -exec ln -sf -t "$BATS_TEST_TMPDIR/without" {} +
+	# shellcheck disable=SC2123  # it is meant
 	PATH=$BATS_TEST_TMPDIR/without
 }
