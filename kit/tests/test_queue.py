@@ -532,7 +532,8 @@ class Export(Sandbox):
     def test_what_a_mail_says_of_mainline(self):
         self.put('bases/9.9', PIN.format('9.9') + "EXPORT_PREFIX='PATCH 9.9' EXPORT_TO=stable@vger.kernel.org\n")
         other = 'commit 0123456789ab ("PCI/ATS: Other")'
-        self.fix(f'[ Upstream: {other}, written anew ]', '[ Not upstream yet ]', f'[ Not upstream yet: {other} is ]', f'[ Not for upstream: {other} is ]')
+        self.fix(f'[ Upstream: {other}, written anew ]', '[ Not upstream yet ]', f'[ Not upstream yet: {other} is ]',
+                 f'[ Not for upstream: {other} is ]')
         self.finds('does not say what it carries', 2)      # ten and forty
         self.assertRegex(self.mails()[1], r'(?s)Subject: \[PATCH 9.9 v1 1/6\].*To: stable@vger.kernel.org\nCc: =\?utf-8')
 
