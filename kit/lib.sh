@@ -42,13 +42,13 @@ case $PROJECT in
 linux)
 	BASE=${BASE:-$DEFAULT_BASE} ROOT=$TOP
 	WORK=$BUILD_DIR/$BASE TREE=$BUILD_DIR/$BASE/linux
-	TITLE=Linux NOUN='the kernel' KIND_OF=kernel VAR=LINUX BASE_VAR=BASE MARK=Makefile
+	TITLE=Linux KIND_OF=kernel VAR=LINUX BASE_VAR=BASE MARK=Makefile
 	FROM_TARBALL=${LINUX_TARBALL:-} FROM_TREE=${LINUX_TREE:-}
 	;;
 qemu)
 	BASE=${QEMU_BASE:-10.2} ROOT=$TOP/bench/qemu
 	WORK=$BUILD_DIR/qemu-$BASE TREE=$BUILD_DIR/qemu-$BASE/qemu
-	TITLE=QEMU NOUN=QEMU KIND_OF=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION
+	TITLE=QEMU KIND_OF=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION
 	FROM_TARBALL=${QEMU_TARBALL:-} FROM_TREE=${QEMU_TREE:-}
 	;;
 *) die "no such project: PROJECT=$PROJECT (known: linux qemu)" ;;
@@ -65,7 +65,6 @@ case $TOP$BUILD_DIR in
 esac
 elapsed() { say "$(($(date +%s) - STARTED)) s"; }
 tree_git() { git -C "$TREE" "$@"; }
-number() { say "$((0 + ${1:-0}))"; }
 
 # packages: "what package" of this host, one a line; what is a command or a file.
 packages() {
@@ -213,7 +212,7 @@ meter_tree() { printf '%s of about %s MB, ' "$(du -sm "$TREE.tmp" 2>/dev/null | 
 
 # Only of a first build is it known, in OBJECTS, how many there will be.
 meter_objects() {
-	printf '%s' "$(number "$(grep -cE '^  (HOST)?(CC|AS|LD|AR) ' "$LOG")")"
+	printf '%s' "$(grep -cE '^  (HOST)?(CC|AS|LD|AR) ' "$LOG")"
 	[ -z "${OBJECTS:-}" ] || [ -f "$O/vmlinux" ] || printf ' of about %s' "$OBJECTS"
 	printf ' objects, '
 }
@@ -258,9 +257,6 @@ lock_tree() {
 	export TREE_LOCKED="$TREE"
 	recover
 }
-
-# What ./judge queue says of the base, one a line: its patches, as "topic/NNNN-subject.patch window test".
-patches() { "$TOP/judge" queue; }
 
 # A run that changes the tree for a while (a mutant, the unpatched code) leaves a note of how to undo it. A
 # killed run is undone by whoever comes next.
