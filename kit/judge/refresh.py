@@ -207,7 +207,11 @@ class Refresh:
         good = True
         for base in self.queue.bases:
             other = Queue(self.queue.project, base)
-            if base == self.queue.base or not any(entry.slug in self.shared and not other.override(entry).exists() for entry in other.entries):
+            mine = [other.file(entry) for entry in other.entries if entry.slug in self.shared and base != self.queue.base]
+            for path in mine:
+                if path.name.endswith(f'.{base}.patch'):
+                    print(f'refresh: {base}: {other.name(path)} stays as it is')
+            if all(path.name.endswith(f'.{base}.patch') for path in mine):
                 continue
             if not other.commit('base'):
                 print(f'refresh: {base}: not checked, its source is not in {other.tree}')

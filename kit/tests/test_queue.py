@@ -378,6 +378,8 @@ class Refresh(Sandbox):
         self.put(f'series/{FORTY}.9.8.patch', old)
         run(self.repo / 'judge', 'prepare', BASE='9.8', LINUX_TREE=str(older))
         self.amend(3, self.swap('line 50\n', 'line fifty\n', base='9.8'), base='9.8')
+        self.amend(3, self.swap('line fifty\n', 'line 50.0\n'))
+        self.assertIn(f'9.8: series/{FORTY}.9.8.patch stays as it is', self.judge('refresh'))
         before = self.read(f'series/{FORTY}.patch')
         done = run(self.repo / 'judge', 'refresh', BASE='9.8', LINUX_TREE=tree['LINUX_TREE'])
         self.assertEqual(done.returncode, 0, done.stderr)
