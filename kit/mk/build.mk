@@ -48,4 +48,4 @@ endif
 QEMU_PLAIN := $(Q)/base/build/qemu-system-aarch64
 $(QEMU_PLAIN): $(Q)/prepared FORCE | $(QEMU)
 	@+kit/qemu.sh base
-qemu: $(QEMU) ## build the QEMU of the bench: its queue over its source
+qemu: $(QEMU) ## build QEMU for the bench, with our patches

@@ -37,35 +37,35 @@ $(R)/attribution.json: $(MUTANTS_NEED) $(W)/guest/arm64/selftest.cpio.gz $(wildc
 $(QR)/mutants.json: $(QEMU) $(wildcard bench/qemu/series/mutants/*) kit/judge/mutants.py
 	@+PROJECT=qemu $(JUDGE) mutants $@ all
 
-lint: $(R)/lint.tap ## the kernel's own checks over what the series touches, before and after: nothing new
+lint: $(R)/lint.tap ## run the kernel's own checks on the files that the series touches; only what the base does not have counts
 	@$(JUDGE) show $<
-checkpatch: $(W)/prepared ## of these, the kernel's checkpatch.pl --strict over each patch, and get_maintainer.pl
+checkpatch: $(W)/prepared ## only checkpatch.pl --strict on each patch, and get_maintainer.pl
 	@+kit/lint.sh checkpatch get_maintainer
-coccinelle: $(R)/coccinelle.tap ## the semantic patch that the series adds, on the base, on the tree and on planted defects
+coccinelle: $(R)/coccinelle.tap ## run the semantic patch that the series adds on the base, on the patched tree and on planted defects
 	@$(JUDGE) show $<
 x86: $(R)/x86.tap ## compile what the series edits in the Intel and AMD drivers, with warnings as errors
 	@$(JUDGE) show $<
-hot-path: $(R)/hot-path.tap ## the tests of the series leave no trace in the driver's code
+hot-path: $(R)/hot-path.tap ## check that without KUNIT the tests leave the SMMUv3 driver's machine code unchanged
 	@$(JUDGE) show $<
-htmldocs: $(R)/htmldocs.tap ## the documentation that the series adds, by the tree's own htmldocs
+htmldocs: $(R)/htmldocs.tap ## build the documentation that the series touches, with the kernel's own htmldocs
 	@$(JUDGE) show $<
-qtest: $(QR)/qtest.json ## the tests of what QEMU's queue adds, and QEMU's own for PCI; FILTER=
+qtest: $(QR)/qtest.json ## run the tests that our patches add to QEMU, and QEMU's own PCI tests; FILTER=
 	@$(JUDGE) show $<
-mutants: $(if $(MUTANT),FORCE) $(if $(filter qemu,$(PROJECT)),$(QR),$(R))/mutants$(if $(MUTANT),-one).json ## break each fix of the series, one at a time, and see a test fail; MUTANT=
+mutants: $(if $(MUTANT),FORCE) $(if $(filter qemu,$(PROJECT)),$(QR),$(R))/mutants$(if $(MUTANT),-one).json ## break each fix of the series, one at a time, and check that a test fails; MUTANT=
 	@$(JUDGE) show $(lastword $^)
 $(R)/mutants-one.json: $(MUTANTS_NEED) FORCE
 	@+$(JUDGE) mutants $@ all
 $(QR)/mutants-one.json: $(QEMU) FORCE
 	@+$(JUDGE) mutants $@ all
-attribution: $(R)/attribution.json ## judge names the right hole: the series without the patches of one hole, for each
+attribution: $(R)/attribution.json ## leave out the patches of one hole at a time, and check that judge reports that hole
 	@$(JUDGE) show $<
-bench-off: $(R)/off.tap ## without ats=on QEMU's machine is that of upstream
+bench-off: $(R)/off.tap ## check that without ats=on QEMU's machine is the same as upstream's
 	@$(JUDGE) show $<
-bisect: ## each patch by itself, also with ATS disabled, builds without a new warning and passes the tests there are; TOPIC=
+bisect: ## check that each patch builds, also with ATS disabled, without a new warning, and passes the tests so far; TOPIC=
 	@+BASE=$(ASKED_BASE) kit/bisect.sh
-export: $(W)/prepared ## a topic of the series as mails for FROM= to send, as version V=; nothing is sent
+export: $(W)/prepared ## write a topic as mails, TOPIC=, FROM=, V=; nothing is sent
 	@kit/export.sh
-deb: $(W)/prepared ## a Debian package of the patched kernel, for a real machine
+deb: $(W)/prepared ## build a Debian package of the patched kernel, for a real machine
 	@+kit/deb.sh
-deb-try: $(R)/deb-tree.json ## a package with the bench's configuration, booted on the bench
+deb-try: $(R)/deb-tree.json ## build a package with the bench's configuration, and boot its kernel on the bench
 	@$(JUDGE) show $<

@@ -53,25 +53,25 @@ ifneq ($(strip $(CASES)$(FILTER)$(KERNEL_ARGS)),)
 $(patsubst %,$(R)/$(KERNEL)/%.json,$(ALL_MACHINES) um): FORCE
 endif
 
-bench: $(if $(SAN),$(R)/san.json,$(call named,bench)) ## the scenarios on both kernels, and the table; SAN=1, MACHINE=
+bench: $(if $(SAN),$(R)/san.json,$(call named,bench)) ## run the scenarios on both kernels and print the table; SAN=1, MACHINE=
 	$(if $(SAN),@$(JUDGE) show $(R)/san.json,$(call shown,bench))
-bench-x86: $(call named,x86) ## the same with VT-d, on an x86 kernel with KASAN
+bench-x86: $(call named,x86) ## run the VT-d scenarios, on x86 kernels with KASAN
 	$(call shown,x86)
-judge: ## which holes one kernel has, KERNEL=tree unless named; MACHINE=, CASES=
+judge: ## print which holes one kernel has: KERNEL=tree (default), unpatched or patched; MACHINE=, CASES=
 	@kit/deps.sh
 	@+$(MAKE) show-judge
 .PHONY: show-judge
 show-judge: $(call alone,judge)
 	@$(JUDGE) show $<
-kunit: $(if $(filter x86_64,$(shell uname -m)),$(call alone,um),$(call alone,kunit)) ## the PCI ATS suite on the tree, under UML; on an arm64 host in the arm64 kernel
+kunit: $(if $(filter x86_64,$(shell uname -m)),$(call alone,um),$(call alone,kunit)) ## run the PCI ATS suite of the tree, under UML; on an arm64 host, as kunit-arm64
 	@$(JUDGE) show $<
-kunit-arm64: $(call alone,kunit) ## the PCI ATS and SMMUv3 suites on the tree, in an arm64 guest
+kunit-arm64: $(call alone,kunit) ## run the PCI ATS and SMMUv3 suites of the tree, in an arm64 guest
 	@$(JUDGE) show $<
-kunit-compare: $(R)/kunit.json ## the KUnit cases on both kernels, and the table
+kunit-compare: $(R)/kunit.json ## run the KUnit suites on both kernels and print the table
 	@$(JUDGE) show $<
-selftest: $(if $(filter file,$(origin KERNEL)),$(R)/selftests.json,$(call alone,selftest)) ## iommufd's selftests, the DMA map stress and a VMM's decision, on both kernels; KERNEL=tree
+selftest: $(if $(filter file,$(origin KERNEL)),$(R)/selftests.json,$(call alone,selftest)) ## run iommufd's selftests, dma_map_stress and ats_policy on both kernels; KERNEL=
 	@$(JUDGE) show $<
-walk: $(R)/$(if $(SEED)$(STEPS),tree/walk-seed.json,walk.json) ## random walks over the functions, on both kernels; SEED= or STEPS= takes one, on the tree
+walk: $(R)/$(if $(SEED)$(STEPS),tree/walk-seed.json,walk.json) ## run random walks on both kernels; with SEED= or STEPS=, one walk on the tree
 	@$(JUDGE) $(if $(SEED)$(STEPS),steps,show) $<
 $(R)/tree/walk-seed.json: $(W)/kernels/tree/Image $(W)/guest/arm64/initramfs.cpio.gz $(BUILD_DIR)/bench/functions-arm64.cfg $(QEMU) FORCE
 	@$(JUDGE) walk $(or $(SEED),1) $(or $(STEPS),2000)

@@ -2,15 +2,15 @@
 # Packages, sources, and the queue laid over them.
 .PHONY: deps fetch prepare refresh queue
 
-deps: ## install the distribution packages that are missing (the only step that needs root)
+deps: ## install missing distribution packages (the only step that needs root)
 	@kit/deps.sh
-fetch: ## find, verify and unpack the kernel source, once
+fetch: ## get, verify and unpack the kernel source, once
 	@kit/fetch.sh
-prepare: ## lay the series over it, in git: build/BASE/linux
+prepare: ## apply the series to the kernel source, in git: build/BASE/linux (called "the tree" here)
 	@$(JUDGE) prepare
-refresh: ## make what is committed in build/BASE/linux the series again, for all kernels
+refresh: ## write the commits of build/BASE/linux back to the series, for all kernels
 	@$(JUDGE) refresh
-queue: ## print the patches for BASE=
+queue: ## print the list of patches for BASE=
 	@$(JUDGE) queue
 
 new_files = $(addprefix $(1),$(shell sed -n 's/^[[:space:]]*+ //p' $(1)series/order))

@@ -2,14 +2,14 @@
 # What belongs together. The content of a target does not depend on the clock or on the machine's speed.
 .PHONY: demo check test test-all parts base-parts report clean distclean FORCE
 
-demo: ## from nothing: packages, sources, QEMU, both kernels; boot both on all machines, print the table
+demo: ## get and build all that is needed, boot Linux unpatched and patched on all machines, print the table
 	@kit/deps.sh
 	@+$(MAKE) show-demo
 .PHONY: show-demo
 show-demo: $(R)/bench.json
 	@$(JUDGE) show $<
 
-check: $(R)/tree-kunit.json $(R)/tree-judge.json ## the loop while editing: KUnit and the scenarios of machine ats, on the tree
+check: $(R)/tree-kunit.json $(R)/tree-judge.json ## the quick check while editing: KUnit, and the scenarios on machine ats, on the tree
 	@rc=0; for each in $^; do $(JUDGE) show $$each || rc=$$?; done; exit $$rc
 
 # What one base is judged by: the default one by everything, the others by what may differ there.
@@ -59,14 +59,14 @@ define tier
 	@+$(MAKE) -k PARTS=$(1) parts; $(JUDGE) tally $$? $(SHARED_PARTS) $(if $(filter all,$(1)),$(QR)/mutants.json) \
 		$$(for base in $(bases_in_order); do $(MAKE) -s BASE=$$base QEMU_READY=1 PARTS=$(1) list-parts; done)
 endef
-test: ## everything that CI checks; the last line is "N passed, N failed, N skipped"
+test: ## run everything that CI runs; the last line is "N passed, N failed, N skipped"
 	$(call tier,some)
-test-all: ## everything that there is, in parts that resume where they were
+test-all: ## run every check; after an interruption it continues where it stopped
 	$(call tier,all)
 
-report: ## all results there are, on one page: build/results/report.html, and in KernelCI's terms
+report: ## print all results; write them as one page, build/results/report.html, and in KernelCI's format
 	@$(JUDGE) report
-clean: ## remove objects and results
+clean: ## remove builds and results
 	@kit/clean.sh objects
 distclean: ## remove all of build/
 	@kit/clean.sh all
