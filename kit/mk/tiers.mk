@@ -56,7 +56,7 @@ $(BUILD_DIR)/results/bisect.done: $(wildcard series/order series/*/*.patch)
 	@+BASE= kit/bisect.sh && touch $@
 define tier
 	@kit/deps.sh
-	@+$(MAKE) -k PARTS=$(1) parts; $(JUDGE) tally $$? $(SHARED_PARTS) $(if $(filter all,$(1)),$(QR)/mutants.json) \
+	@+$(MAKE) -k PARTS=$(1) parts; $(if $(DRY),:,$(JUDGE) tally) $$? $(SHARED_PARTS) $(if $(filter all,$(1)),$(QR)/mutants.json) \
 		$$(for base in $(bases_in_order); do $(MAKE) -s BASE=$$base QEMU_READY=1 PARTS=$(1) list-parts; done)
 endef
 test: ## run everything that CI runs; the last line is "N passed, N failed, N skipped"
