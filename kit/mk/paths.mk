@@ -25,6 +25,9 @@ Q := $(BUILD_DIR)/qemu-$(QEMU_BASE)
 QR := $(BUILD_DIR)/results/qemu-$(QEMU_BASE)
 JUDGE := ./judge
 JUDGED_BY := $(shell sed -n "s/^BASE_JUDGED_BY='\(.*\)'/\1/p" bases/$(BASE))
+# A step that shares the job server is marked by "+", which would run it even with -n.
+DRY := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
+SHARE := $(if $(DRY),,+)
 # make check looks at one machine.
 MACHINE := $(if $(filter check,$(GOALS)),ats,$(MACHINE))
 # AGAIN=1 does again what is up to date.

@@ -53,7 +53,7 @@ $(addprefix base-,$(BASES)): base-%: $(QEMU) $(if $(filter all,$(PARTS)),$(QEMU_
 parts: $(SHARED_PARTS) $(if $(filter all,$(PARTS)),$(QR)/mutants.json bisect-all) $(addprefix base-,$(bases_in_order))
 bisect-all: $(BUILD_DIR)/results/bisect.done
 $(BUILD_DIR)/results/bisect.done: $(wildcard series/order series/*/*.patch)
-	@+BASE= kit/bisect.sh && touch $@
+	@$(SHARE)BASE= kit/bisect.sh && touch $@
 define tier
 	@kit/deps.sh
 	@+$(MAKE) -k PARTS=$(1) parts; $(if $(DRY),:,$(JUDGE) tally) $$? $(SHARED_PARTS) $(if $(filter all,$(1)),$(QR)/mutants.json) \
