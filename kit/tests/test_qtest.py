@@ -38,7 +38,3 @@ class Read(unittest.TestCase):
     def test_late(self):
         """A case hangs: those behind it cannot be told from it."""
         self.assertEqual({status for status, _ in self.outcome('', 124).values()}, {'lost'})
-
-
-if __name__ == '__main__':
-    unittest.main()
