@@ -2,8 +2,7 @@
 """The holes: named defects, read from holes/, and what they say about results. docs/holes.md describes the format.
 
 A release is a tuple of versions.version(). A name is of a case, machine.fixture.variant.test or suite.case, or of a finding of the
-semantic patch, file:function:what-is-wrong. The check_*() functions return one line a problem.
-"""
+semantic patch, file:function:what-is-wrong. """
 import functools
 import re
 from collections import defaultdict
@@ -153,29 +152,3 @@ def check_globs(holes, release, names):
     return [f'holes/{hole.slug}: {part} matches nothing: correct it, or give it a window'
             for hole in here(holes, release) for kind in ('cases', 'decisive') for glob in hole.globs(release, kind) for part in braces(glob)
             if any(matches(suite, part.split('.')[0]) for suite in ran) and not any(matches(name, part) for name in names)]
-
-
-def check_shown(holes, release):
-    """Holes of a pinned release that nothing shows, without a reason, and those of which nobody knows whether it has them."""
-    return ([f'holes/{hole.slug}: nothing shows it: add a case, or Unseen with a reason'
-             for hole in here(holes, release) if not (hole.globs(release) or hole.unseen)]
-            + [f'holes/{hole.slug}: this release may have it or not: correct Since or Until'
-               for hole in holes if hole.status(release) == 'unknown'])
-
-
-def check_queue(holes, release, messages, exempt=()):
-    """The queue of a release, {subject: message}, against the holes. exempt: the subjects of tests and documentation."""
-    problems, closes = [], defaultdict(list)
-    for hole in here(holes, release):
-        for subject in hole.globs(release, 'patches'):
-            closes[subject].append(hole)
-            if subject not in messages:
-                problems.append(f'holes/{hole.slug}: the queue has no patch "{subject}"')
-    for subject, message in messages.items():
-        if subject not in closes and subject not in exempt:
-            problems.append(f'"{subject}" closes no hole: name it in the Patches of one')
-        for field, pattern in (('introduced_by', r'^Fixes: (\w+)'), ('upstream', r'^\[ (?:Upstream|Not for upstream): commit\s+(\w+)')):
-            problems += [f'"{subject}" names {commit}, which no hole that it closes has in {field.capitalize().replace("_", "-")}'
-                         for commit in re.findall(pattern, message, re.M)
-                         if subject in closes and not any(commit in getattr(hole, field) for hole in closes[subject])]
-    return problems
