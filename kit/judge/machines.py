@@ -158,9 +158,7 @@ def c_header(functions, arch):
 
 def merged(inherited, own):
     """Return the words of both; NAME=VALUE of OWN replaces the word with the same name."""
-    words = {word.partition('=')[0]: word for word in inherited.split()}
-    words.update((word.partition('=')[0], word) for word in own.split())
-    return ' '.join(words.values())
+    return ' '.join({word.partition('=')[0]: word for word in f'{inherited} {own}'.split()}.values())
 
 
 class Machine:
@@ -206,9 +204,8 @@ def make_machine(own, machines):
         raise Bad(f'{name}: there is a machine of that name already')
     if like and like not in machines:
         raise Bad(f'{name}: Like: no machine above is called {like}')
-    fields = dict(machines[like].fields) if like else {}
-    fields.pop('What', None)
-    fields.update({field: merged(fields.get(field, ''), value) if field in LISTS else value for field, value in own.items()})
+    fields = {field: value for field, value in machines[like].fields.items() if field != 'What'} if like else {}
+    fields |= {field: merged(fields.get(field, ''), value) if field in LISTS else value for field, value in own.items()}
     for field in REQUIRED + (() if 'Functions' in fields else REQUIRED_WITH_FUNCTIONS):
         if field not in fields:
             raise Bad(f'{name} has no {field}')
@@ -221,14 +218,16 @@ def read_machines(path=BENCH / 'machines'):
     for place, line in [*lines_of(path), (path.name, '')]:
         field, _, value = (part.strip() for part in line.partition(':'))
         try:
-            if line:
-                if field not in FIELDS or field in own:
-                    raise Bad(f'{field} is there twice' if field in own else f"unknown field \"{field}\": there are {' '.join(FIELDS)}")
-                check(field, value, FIELDS[field])
-                own[field] = value
-            elif own:
+            if not line and own:
                 machine = make_machine(own, machines)
                 machines[machine.name], own = machine, {}
+            elif field in own:
+                raise Bad(f'{field} is there twice')
+            elif line and field not in FIELDS:
+                raise Bad(f"unknown field \"{field}\": there are {' '.join(FIELDS)}")
+            elif line:
+                check(field, value, FIELDS[field])
+                own[field] = value
         except Bad as bad:
             raise Bad(f'{place}: {bad}') from None
     return machines

@@ -120,21 +120,16 @@ def kcidb(group):
     for path, row in sorted(every, key=lambda pair: list(STATUSES).index(pair[1].status)):
         # A path has no other characters.
         words = (re.sub(r'[^a-zA-Z0-9_-]+', '_', word).strip('_') for word in f'{row.suite}.{row.name}'.split('.'))
-        name = '.'.join(filter(None, words))
-        checkout = {'id': f'{ORIGIN}:{group.name or "repository"}-{row.column}', 'origin': ORIGIN,
-                    'comment': f'{group.title}: {COLUMNS.get(row.column, row.column)}',
-                    'misc': {'base': group.name, 'kernel': row.column, 'source': group.source}}
-        build = {'id': f'{checkout["id"]}-{row.on or "any"}', 'origin': ORIGIN, 'checkout_id': checkout['id']}
-        test = {'id': f'{build["id"]}-{name}', 'origin': ORIGIN, 'build_id': build['id'], 'path': name, 'status': STATUSES[row.status][1],
-                'misc': {'results': str(path.relative_to(group.folder))}}
-        if row.status == 'expected':
-            test['misc']['expected'] = 'to fail without the series'
-        if row.why:
-            test['comment'] = row.why
-        if row.on:
-            build['architecture'] = row.on
-            test['environment'] = {'misc': {'platform': 'uml' if row.on == 'um' else 'qemu'}}
-        for kind, one in zip(found, (checkout, build, test)):
+        name, checkout = '.'.join(filter(None, words)), f'{ORIGIN}:{group.name or "repository"}-{row.column}'
+        build = f'{checkout}-{row.on or "any"}'
+        expected = {'expected': 'to fail without the series'} if row.status == 'expected' else {}
+        for kind, one in (
+                ('checkouts', {'id': checkout, 'origin': ORIGIN, 'comment': f'{group.title}: {COLUMNS.get(row.column, row.column)}',
+                               'misc': {'base': group.name, 'kernel': row.column, 'source': group.source}}),
+                ('builds', {'id': build, 'origin': ORIGIN, 'checkout_id': checkout} | ({'architecture': row.on} if row.on else {})),
+                ('tests', {'id': f'{build}-{name}', 'origin': ORIGIN, 'build_id': build, 'path': name, 'status': STATUSES[row.status][1],
+                           'misc': {'results': str(path.relative_to(group.folder))} | expected} | ({'comment': row.why} if row.why else {})
+                 | ({'environment': {'misc': {'platform': 'uml' if row.on == 'um' else 'qemu'}}} if row.on else {}))):
             found[kind].setdefault(one['id'], one)
     return {'version': {'major': 5, 'minor': 3}} | {kind: [those[key] for key in sorted(those)] for kind, those in found.items()}
 
