@@ -12,7 +12,7 @@ COMMANDS = {
     'prepare': queue.main, 'refresh': refresh.main, 'queue': queue.main,
     'make': bench.make, 'run': bench.run, 'compare': bench.compare, 'own': bench.own, 'show': bench.show, 'walk': bench.walk, 'steps': bench.steps,
     'boot': bench.boot_command, 'findings': bench.findings_of_holes, 'qtest': qtest.main, 'qtests': qtest.listing,
-    'machines': lambda *words: machines.main(words), 'mutants': mutants.main, 'attribution': attribution.main,
+    'machines': machines.main, 'mutants': mutants.main, 'attribution': attribution.main,
     'tally': tally.main, 'unittest': tally.unittest,
     'report': report.main, 'holes': report.exposure,
 }

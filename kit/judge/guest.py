@@ -6,6 +6,9 @@ import socket
 import subprocess
 import time
 
+from .errors import BAD_USE, GOOD, LOST
+from .results import text_of
+
 SILENCE = int(os.environ.get('SILENCE', '60'))  # seconds without a word after which a machine is lost
 
 
@@ -21,25 +24,17 @@ class Monitor:
         """Return the answer to COMMAND, leaving out the events that come before it."""
         self.file.write(json.dumps({'execute': command, 'arguments': arguments}) + '\n')
         self.file.flush()
-        while True:
-            line = self.file.readline()
-            if not line:
-                return {'error': {'desc': 'QEMU has gone'}}
+        for line in self.file:
             answer = json.loads(line)
             if 'return' in answer or 'error' in answer:
                 return answer
+        return {'error': {'desc': 'QEMU has gone'}}
 
     def human(self, line):
         """Return what the monitor says to LINE, in one line; it says nothing when all went well."""
         answer = self.execute('human-monitor-command', **{'command-line': line})
-        text = answer.get('return', answer.get('error', {}).get('desc', ''))
+        text = answer['error']['desc'] if 'error' in answer else answer['return']
         return ' '.join(text.split()) or 'ok'
-
-
-def chardev(name):
-    """Return our end of a socket, QEMU's end as a -chardev, and its descriptor."""
-    ours, theirs = socket.socketpair()
-    return ours, f'socket,id={name},fd={theirs.fileno()}', theirs
 
 
 def follow(port, monitor, results):
@@ -66,41 +61,28 @@ def follow(port, monitor, results):
                 return 'its program could not be run' if text == '# bench: end status=127' else ''
 
 
-def last_line(path):
-    """Return the last line of a file that says something."""
-    try:
-        with open(path, encoding='utf-8', errors='replace') as lines:
-            return next((line.strip() for line in reversed(lines.readlines()) if line.strip()), '')
-    except OSError:
-        return ''
-
-
 def outcome(out, why):
-    """Return (exit code, why) of a machine that was lost: 2 if QEMU did not even start."""
-    if not why:
-        return 0, ''
-    said = last_line(f'{out}.stderr')
-    if said and not (os.path.exists(f'{out}.console') and os.path.getsize(f'{out}.console')):
-        return 2, f'QEMU did not start: {said}'
-    return 3, f'{why}; its console ends: {last_line(f"{out}.console")}'
+    """Return (exit code, why) of a machine that was lost for some reason, if any. It is no fault of the machine's if QEMU did not even start."""
+    said, console = (text_of(f'{out}.{suffix}').strip().rpartition('\n')[2].strip() for suffix in ('stderr', 'console'))
+    if why and said and not console:
+        return BAD_USE, f'QEMU did not start: {said}'
+    return (LOST, f'{why}; its console ends: {console}') if why else (GOOD, '')
 
 
 def boot(out, arguments):
     """Boot QEMU with ARGUMENTS. OUT.ktap gets what the guest writes to its port, OUT.console the kernel's console, OUT.trace QEMU's
     trace. A line "@command" on the port is done in QEMU's monitor, and answered with a line. Return (0 whole, 2 not started, 3 lost; why)."""
-    port, port_chardev, port_end = chardev('port')
-    qmp, qmp_chardev, qmp_end = chardev('qmp')
+    port, port_end = socket.socketpair()
+    qmp, qmp_end = socket.socketpair()
     command = [*arguments, '-display', 'none', '-nodefaults', '-no-reboot',
-               '-chardev', qmp_chardev, '-mon', 'chardev=qmp,mode=control',
-               '-serial', f'file:{out}.console', '-chardev', port_chardev, '-serial', 'chardev:port',
-               '-trace', 'ats_testdev_mark', '-D', f'{out}.trace']
+               '-chardev', f'socket,id=qmp,fd={qmp_end.fileno()}', '-mon', 'chardev=qmp,mode=control', '-serial', f'file:{out}.console',
+               '-chardev', f'socket,id=port,fd={port_end.fileno()}', '-serial', 'chardev:port', '-trace', 'ats_testdev_mark', '-D', f'{out}.trace']
     with port, qmp, open(f'{out}.ktap', 'w', encoding='utf-8') as results, open(f'{out}.stderr', 'w', encoding='utf-8') as errors:
-        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors,
-                              pass_fds=(port_end.fileno(), qmp_end.fileno())) as machine:
-            port_end.close()
-            qmp_end.close()
-            port.settimeout(SILENCE)
-            qmp.settimeout(SILENCE)
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=errors, pass_fds=(port_end.fileno(), qmp_end.fileno())) as machine:
+            for end in (port_end, qmp_end):
+                end.close()
+            for connection in (port, qmp):
+                connection.settimeout(SILENCE)
             try:
                 why = follow(port, Monitor(qmp), results)
                 if not why:
@@ -117,14 +99,13 @@ def boot(out, arguments):
 def boot_console(out, arguments):
     """Boot what reports on its console alone, QEMU or UML, and wait for its end. The console goes to a file and is read when it is whole:
     UML drops output when the reader of a pipe is slow. Return as boot()."""
-    console = f'{out}.console'
-    with open(console, 'wb') as log, open(f'{out}.stderr', 'wb') as errors:
+    with open(f'{out}.console', 'wb') as log, open(f'{out}.stderr', 'wb') as errors:
         with subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=errors) as machine:
             size, since, why = -1, time.monotonic(), ''
             while machine.poll() is None and not why:
                 time.sleep(0.05)
-                if os.path.getsize(console) != size:
-                    size, since = os.path.getsize(console), time.monotonic()
+                if os.path.getsize(log.name) != size:
+                    size, since = os.path.getsize(log.name), time.monotonic()
                 elif time.monotonic() - since > SILENCE:
                     why = f'it said nothing for {SILENCE} s'
             machine.kill()

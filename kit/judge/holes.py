@@ -2,8 +2,7 @@
 """The holes: named defects, read from holes/, and what they say about results. docs/holes.md describes the format.
 
 A release is a tuple of versions.version(). A name is of a case, machine.fixture.variant.test or suite.case, or of a finding of the
-semantic patch, file:function:what-is-wrong. The check_*() functions return one line a problem.
-"""
+semantic patch, file:function:what-is-wrong. """
 import functools
 import re
 from collections import defaultdict
@@ -12,9 +11,9 @@ from pathlib import Path
 from judge.errors import Bad
 from judge.versions import Window, bounds, reached
 
-MUST = {'Title', 'Since', 'Seen-as'}
-MAY = {'Until', 'Behind', 'Introduced-by', 'Upstream', 'Patches', 'Read', 'Splat', 'Cases', 'Decisive', 'Findings', 'Rows', 'Unseen',
-       'Known-as'}
+MUST = ('Title', 'Since', 'Seen-as')
+WINDOWED = {'Patches': 1, 'Cases': 1, 'Decisive': 1, 'Findings': 1, 'Rows': 2, 'Splat': 2}  # and how many parts a line has
+FIELDS = (*MUST, *WINDOWED, 'Until', 'Behind', 'Introduced-by', 'Upstream', 'Read', 'Unseen', 'Known-as')
 SEEN_AS = {'warning', 'silent', 'time-out', 'stale', 'wrong answer', 'use after free'}
 TITLE = 110  # characters
 
@@ -40,32 +39,29 @@ def matches(name, glob):
     return any(_pattern(glob).fullmatch(n) for n in names)
 
 
-class Hole:  # pylint: disable=too-many-instance-attributes
-    """One file. Cases, patches, rows and what else may begin with a window are lists of tuples that begin with it."""
+class Hole:
+    """One file. self.windowed has what may begin with a window: {field: [(window, part, ...)]}."""
 
     def __init__(self, slug, content):
         self.slug = slug
         head, _, text = content.partition('\n\n')
-        self._fields = self._parse(head)
-        self.text = text.strip()
-        self.title, self.unseen, self.known_as = self._one('Title'), self._one('Unseen'), self._one('Known-as')
-        self.seen_as = self._one('Seen-as').split(', ')
-        self.since, self.until = bounds(self._one('Since')), bounds(self._one('Until'))
-        self.behind, self.introduced_by, self.read = (self._one(f).split() for f in ('Behind', 'Introduced-by', 'Read'))
-        self.upstream = dict(re.findall(r'(\w+) \("([^"]*)"\)', self._one('Upstream')))  # {commit: subject}
-        self.patches, self.cases, self.decisive = map(self._windowed, ('Patches', 'Cases', 'Decisive'))
-        self.splats = self._windowed('Splat', 2)  # (window, machine, pattern of a line of its console)
-        self.rows = self._windowed('Rows', 2)  # (window, name, text)
-        findings = self._windowed('Findings')
-        self.findings = [(window, line.split()[0]) for window, line in findings]
-        self.mended = [(window, line.split()[0]) for window, line in findings if line.endswith(' patch')]  # by patch mode
-        lacks = MUST - self._fields.keys()
+        fields, self.text = self._parse(head), text.strip()
+        words = {field: ' '.join(fields.get(field, [])) for field in FIELDS}
+        self.title, self.unseen, self.seen_as = words['Title'], words['Unseen'], words['Seen-as'].split(', ')
+        self.since, self.until = bounds(words['Since']), bounds(words['Until'])
+        self.behind, self.introduced_by = words['Behind'].split(), words['Introduced-by'].split()
+        self.upstream = re.findall(r'(\w+) \("', words['Upstream'])
+        self.windowed = {field.lower(): [self._windowed(field, line) for line in fields.get(field, [])] for field in WINDOWED}
+        # Of the findings those that patch mode mends.
+        self.windowed['mended'] = [(window, line.split()[0]) for window, line in self.windowed['findings'] if line.endswith(' patch')]
+        self.windowed['findings'] = [(window, line.split()[0]) for window, line in self.windowed['findings']]
+        lacks = [field for field in sorted(MUST) if field not in fields]
         for wrong, problem in (
-                (lacks, f'has no {", ".join(sorted(lacks))}'),
+                (lacks, f'has no {", ".join(lacks)}'),
                 (not re.fullmatch('[a-z0-9-]+', slug), 'is no name for a hole: use a-z, 0-9 and "-"'),
                 (len(self.title) > TITLE, f'has a title of {len(self.title)} characters: at most {TITLE}'),
                 (set(self.seen_as) - SEEN_AS, f'Seen-as: takes {", ".join(sorted(SEEN_AS))}'),
-                (not (self.cases or self.unseen), 'has neither Cases nor Unseen: say what shows it, or why nothing does'),
+                (not (self.windowed['cases'] or self.unseen), 'has neither Cases nor Unseen: say what shows it, or why nothing does'),
                 (not self.text, 'has no text below its fields')):
             if wrong:
                 self._bad(problem)
@@ -81,22 +77,17 @@ class Hole:  # pylint: disable=too-many-instance-attributes
                 lines.append(line.strip())
             elif not line.lstrip().startswith('#'):
                 field, _, value = line.partition(':')
-                if field not in MUST | MAY or field in fields:
+                if field not in FIELDS or field in fields:
                     self._bad(f'{line!r} is no field, or the field is there twice: docs/holes.md lists them')
                 fields[field] = lines = [value.strip()] if value.strip() else []
         return fields
 
-    def _one(self, field):
-        return ' '.join(self._fields.get(field, []))
-
-    def _windowed(self, field, parts=1):
-        values = []
-        for line in self._fields.get(field, []):
-            window, rest = Window.parse(line)
-            values.append((window, *(part.strip() for part in rest.split('|', parts - 1))))
-            if len(values[-1]) != 1 + parts:
-                self._bad(f'{field}: {line!r} wants {parts} parts with "|" between them')
-        return values
+    def _windowed(self, field, line):
+        window, rest = Window.parse(line)
+        parts = [part.strip() for part in rest.split('|', WINDOWED[field] - 1)]
+        if len(parts) != WINDOWED[field]:
+            self._bad(f'{field}: {line!r} wants {WINDOWED[field]} parts with "|" between them')
+        return window, *parts
 
     def status(self, release):
         """present, absent or unknown, by the release alone."""
@@ -106,8 +97,8 @@ class Hole:  # pylint: disable=too-many-instance-attributes
         return 'unknown' if None in (has, gone) else 'present'
 
     def globs(self, release, kind='cases'):
-        """What it has for a release of cases, decisive, findings, mended or patches."""
-        return [glob for window, glob in getattr(self, kind) if release in window]
+        """What it has for a release of cases, decisive, findings, mended or patches; of rows and splat (machine, pattern of a line) pairs."""
+        return [parts[0] if len(parts) == 1 else tuple(parts) for window, *parts in self.windowed[kind] if release in window]
 
     def hits(self, release, names, kind='cases'):
         """Those of the names that its globs have."""
@@ -129,11 +120,11 @@ def here(holes, release):
     return [hole for hole in holes if hole.status(release) != 'absent']
 
 
-def claims(holes, release, names, kind='cases'):
-    """{name: slugs}: the holes that explain why a case fails, or that a finding is found."""
+def claims(holes, release, names):
+    """{name: slugs}: the holes that explain why a case fails."""
     claimed = defaultdict(list)
     for hole in here(holes, release):
-        for name in hole.hits(release, names, kind):
+        for name in hole.hits(release, names):
             claimed[name].append(hole.slug)
     return dict(claimed)
 
@@ -151,54 +142,13 @@ def rows(holes, release, names, order=()):
 
     def first(hole):
         return min((place[subject] for subject in hole.globs(release, 'patches') if subject in place), default=len(place))
-    return [(name, text) for hole in sorted(here(holes, release), key=first) for window, name, text in hole.rows
-            if release in window and name in names and hole.hits(release, [name])]
+    return [(name, text) for hole in sorted(here(holes, release), key=first) for name, text in hole.globs(release, 'rows')
+            if name in names and hole.hits(release, [name])]
 
 
-def not_shown(holes, release, names):
-    """[(slug, reason)]: the holes of a release that none of the names shows. They are counted and printed."""
-    return [(hole.slug, hole.unseen or f'needs {" ".join(sorted({glob.split(".")[0] for glob in hole.globs(release)}))}')
-            for hole in here(holes, release) if not hole.hits(release, names)]
-
-
-def check_globs(holes, release, names, kind='cases'):
+def check_globs(holes, release, names):
     """Globs that match nothing. names: those of whole machines and suites; one that did not run is not missed."""
     ran = {name.split('.')[0] for name in names}
     return [f'holes/{hole.slug}: {part} matches nothing: correct it, or give it a window'
-            for hole in here(holes, release) for glob in hole.globs(release, kind) for part in braces(glob)
-            if (kind == 'findings' or any(matches(suite, part.split('.')[0]) for suite in ran))
-            and not any(matches(name, part) for name in names)]
-
-
-def check_results(holes, release, failed, passed, kind='cases'):
-    """Failures of an unpatched kernel that no hole explains, and cases that pass although a hole claims them."""
-    claimed = claims(holes, release, [*failed, *passed], kind)
-    return ([f'{name} fails, and no hole explains it: add it to the Cases of one' for name in failed if name not in claimed]
-            + [f'{name} passes, and {", ".join(claimed[name])} claims it: give the glob a window, or the hole an Until'
-               for name in passed if name in claimed])
-
-
-def check_shown(holes, release):
-    """Holes of a pinned release that nothing shows, without a reason, and those of which nobody knows whether it has them."""
-    return ([f'holes/{hole.slug}: nothing shows it: add a case, or Unseen with a reason'
-             for hole in here(holes, release) if not (hole.globs(release) or hole.unseen)]
-            + [f'holes/{hole.slug}: this release may have it or not: correct Since or Until'
-               for hole in holes if hole.status(release) == 'unknown'])
-
-
-def check_queue(holes, release, messages, exempt=()):
-    """The queue of a release, {subject: message}, against the holes. exempt: the subjects of tests and documentation."""
-    problems, closes = [], defaultdict(list)
-    for hole in here(holes, release):
-        for subject in hole.globs(release, 'patches'):
-            closes[subject].append(hole)
-            if subject not in messages:
-                problems.append(f'holes/{hole.slug}: the queue has no patch "{subject}"')
-    for subject, message in messages.items():
-        if subject not in closes and subject not in exempt:
-            problems.append(f'"{subject}" closes no hole: name it in the Patches of one')
-        for field, pattern in (('introduced_by', r'^Fixes: (\w+)'), ('upstream', r'^\[ (?:Upstream|Not for upstream): commit\s+(\w+)')):
-            problems += [f'"{subject}" names {commit}, which no hole that it closes has in {field.capitalize().replace("_", "-")}'
-                         for commit in re.findall(pattern, message, re.M)
-                         if subject in closes and not any(commit in getattr(hole, field) for hole in closes[subject])]
-    return problems
+            for hole in here(holes, release) for kind in ('cases', 'decisive') for glob in hole.globs(release, kind) for part in braces(glob)
+            if any(matches(suite, part.split('.')[0]) for suite in ran) and not any(matches(name, part) for name in names)]

@@ -4,6 +4,7 @@
 The format is that of Documentation/dev-tools/ktap.rst. The kernel's own parser is of no use here, as a kernel can be judged without its source, and
 the facts ("#@ ...") belong to the case before whose result they stand.
 """
+import collections
 import dataclasses
 import re
 
@@ -26,86 +27,53 @@ class Node:
     below: list = dataclasses.field(default_factory=list)
 
 
-class Reader:
-    """Takes lines one by one; results() are those at the top, missing() says what was planned and did not come."""
+def read(lines):
+    """Return (results, problems, notes after the last result) of LINES. A problem is something that was planned and did not come."""
+    prefix, running, notes, problems = None, None, [], []
+    levels, plans, titles = collections.defaultdict(list), {}, {}   # by depth: nodes that no result above has taken yet, and what is said of them
 
-    def __init__(self):
-        self.prefix = None
-        self.levels = {}        # depth: nodes that no result above has taken yet
-        self.plans = {}
-        self.titles = {}
-        self.notes = []
-        self.problems = []
-        self.running = None
+    def close(depth, name):
+        below, plan = levels.pop(depth, []), plans.pop(depth, 0)
+        titles.pop(depth, None)
+        if len(below) < plan:
+            problems.append(f'{name}: {len(below)} of {plan} results')
+        return below
 
-    def feed(self, line):
-        """Read one line, without its end."""
+    for line in lines:
         line = line.rstrip('\r\n')
-        header = HEADER.match(line)
-        if header:
-            if self.prefix is None:
-                self.prefix = len(header[1]) - len(header[1]) % INDENT if not header[1].strip() else len(header[1])
-            return
-        text = line[self.prefix or 0:]
+        if match := HEADER.match(line):
+            if prefix is None:
+                prefix = len(match[1]) - (0 if match[1].strip() else len(match[1]) % INDENT)
+            continue
+        text = line[prefix or 0:]
         stripped = text.lstrip(' ')
         depth = (len(text) - len(stripped)) // INDENT
         if match := PLAN.match(stripped):
-            self.plans[depth] = int(match[1])
+            plans[depth] = int(match[1])
         elif match := RESULT.match(stripped):
-            self.result(depth, match)
+            status = 'fail' if match[1] else 'skip' if match[4] else 'pass'
+            levels[depth].append(Node(match[3] or match[2], status, match[5] or '', notes, close(depth + 1, match[3])))
+            notes, running = [], None
         elif match := SUBTEST.match(stripped):
-            self.titles[depth] = match[1]
+            titles[depth] = match[1]
         else:
             if match := RUN.match(stripped):
-                self.running = match[1]
-            self.notes.append(text)
-
-    def result(self, depth, match):
-        """Read a result line: it closes what is below it."""
-        status = 'fail' if match[1] else 'skip' if match[4] else 'pass'
-        node = Node(match[3] or match[2], status, match[5] or '', self.notes, self.close(depth + 1, match[3]))
-        self.notes, self.running = [], None
-        self.levels.setdefault(depth, []).append(node)
-
-    def close(self, depth, name):
-        """Return the results of a suite that has ended."""
-        below, plan = self.levels.pop(depth, []), self.plans.pop(depth, None)
-        self.titles.pop(depth, None)
-        if plan is not None and len(below) < plan:
-            self.problems.append(f'{name}: {len(below)} of {plan} results')
-        return below
-
-    def results(self):
-        """Return the results at the top; call it once, after the last line. What never ended is lost."""
-        for depth in sorted((d for d in self.levels.keys() | self.titles.keys() if d), reverse=True):
-            title = self.titles.get(depth, '?')
-            self.problems.append(f'{title}: has no result')
-            node = Node(title, 'lost', below=self.close(depth, title))
-            self.levels.setdefault(depth - 1, []).append(node)
-        top = self.levels.get(0, [])
-        if 0 not in self.plans:
-            self.problems.append('there is no plan')
-        elif len(top) < self.plans[0]:
-            self.problems.append(f'{len(top)} of {self.plans[0]} results')
-        if self.running:
-            top.append(Node(self.running, 'lost', notes=self.notes))
-            self.notes = []
-        return top
-
-
-def read(lines):
-    """Return (results, problems, notes after the last result) of LINES. A problem is something that was planned and did not come."""
-    reader = Reader()
-    for line in lines:
-        reader.feed(line)
-    results = reader.results()
-    return results, reader.problems, reader.notes
-
-
-def read_file(path):
-    """read() of a file."""
-    with open(path, encoding='utf-8', errors='replace') as lines:
-        return read(lines)
+                running = match[1]
+            notes.append(text)
+    # What never ended is lost.
+    for depth in sorted((levels.keys() | titles.keys()) - {0}, reverse=True):
+        title = titles.get(depth, '?')
+        problems.append(f'{title}: has no result')
+        levels[depth - 1].append(Node(title, 'lost', below=close(depth, title)))
+    top = levels[0]
+    if 0 not in plans:
+        problems.append('there is no plan')
+    elif len(top) < plans[0]:
+        problems.append(f'{len(top)} of {plans[0]} results')
+    if running:
+        top.append(Node(running, 'lost', notes=notes))
+        notes = []
+    return top, problems, notes
 
 
 def write(cases, version='TAP version 13'):
@@ -113,9 +81,12 @@ def write(cases, version='TAP version 13'):
     that the name is always the same."""
     lines = [version, f'1..{len(cases)}']
     for number, (name, status, why) in enumerate(cases, 1):
-        word, reason = 'ok' if status in ('pass', 'skip') else 'not ok', why if status != 'pass' else ''
-        tail = f' # SKIP {reason}' if status == 'skip' else f': {reason}' if reason and version.startswith('TAP') else ''
-        if reason and not tail:
-            lines.append(f'# {reason}')
+        word, tail = 'ok' if status in ('pass', 'skip') else 'not ok', ''
+        if status == 'skip':
+            tail = f' # SKIP {why}'
+        elif status != 'pass' and why and version.startswith('TAP'):
+            tail = f': {why}'
+        elif status != 'pass' and why:
+            lines.append(f'# {why}')
         lines.append(f'{word} {number} - {name}{tail}'.rstrip())
     return '\n'.join([*lines, ''])

@@ -1,19 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The bench's functions and machines, as bench/functions and bench/machines describe them.
-
-python3 -m judge.machines config ARCH               print QEMU's -readconfig file with the functions
-python3 -m judge.machines header ARCH               print the C header of bench/guest
-python3 -m judge.machines names ARCH                print the names of the machines
-python3 -m judge.machines arguments NAME KEY=VALUE...     print what Machine.arguments() returns
-python3 -m judge.machines command_line NAME KEY=VALUE...  print what Machine.command_line() returns; filters and parameters
-                                                          are lists of words
-"""
+"""The bench's functions and machines, as bench/functions and bench/machines describe them, and what QEMU and the guests need of them."""
 import dataclasses
+import functools
 import pathlib
 import re
 import sys
 
-from judge.errors import Bad
+from judge.errors import GOOD, Bad
 
 BENCH = pathlib.Path(__file__).resolve().parents[2] / 'bench'
 QEMU_ARCH = {'arm64': 'aarch64', 'x86': 'x86_64'}
@@ -72,16 +65,17 @@ class Function:
     def devices(self):
         """Yield the id and the properties of each of its QEMU devices."""
         vendor, _, device = self.options.get('quirk', self.options.get('vendor', '')).partition(':')
-        extra = {'ats': self.ats, 'vendor-id': vendor and f'0x{vendor}', 'device-id': device and f'0x{device}'}
-        extra.update((key, value) for key, value in self.options.items() if '.' not in key and key not in (*OPTIONS, *ON_DEMAND))
+        extra = {key: value for key, value in self.options.items() if '.' not in key and key not in (*OPTIONS, *ON_DEMAND)}
         for number in range(1, self.count + 1):
             at = number if self.pf else 0
-            place = {'driver': 'ats-testdev', 'bus': f'rp{self.slot}', 'addr': f'0x{at >> 3:x}.0x{at & 7:x}',
-                     'sriov-pf': self.pf and self.pf.name}
+            properties = {'driver': 'ats-testdev', 'bus': f'rp{self.slot}', 'addr': f'0x{at >> 3:x}.0x{at & 7:x}',
+                          'sriov-pf': self.pf and self.pf.name, 'ats': self.ats, 'vendor-id': vendor and f'0x{vendor}',
+                          'device-id': device and f'0x{device}', **extra}
             id_ = f'{self.name}.{number}' if self.count > 1 else self.name
-            yield id_, {key: value for key, value in {**place, **extra}.items() if value}
+            yield id_, {key: value for key, value in properties.items() if value}
 
 
+@functools.cache
 def device_properties():
     """Return the names of ats-testdev's properties."""
     return re.findall(r'DEFINE_PROP_\w+\("([a-z-]+)"', (BENCH / 'qemu/hw/misc/ats-testdev.c').read_text(encoding='utf-8'))
@@ -145,30 +139,26 @@ def qemu_config(functions, arch):
 
 def c_header(functions, arch):
     """Return the functions of ARCH as bench/guest has them: struct function_info of bench.h."""
-    here = [f for f in functions if f.on(arch)]
-    rows = ''
-    for function in here:
+    names, rows = '', ''
+    for function in (f for f in functions if f.on(arch)):
         id_, device = next(function.devices())
         flags = {'is_vf': function.pf, 'ats': function.ats == 'on', 'quirked': 'quirk' in function.options,
                  'external': 'external' in function.options, 'unaligned': function.options.get('page-aligned') == 'off',
                  'ignores_inv': function.options.get('ignore-inv') == 'on'}
         device = ','.join([device.pop('driver'), f'id={id_}', *(f'{key}={value}' for key, value in device.items())])
+        names += f'\t{function.name.upper()},\n'
         rows += (f'\t[{function.name.upper()}] = {{\n\t\t.id = "{id_}", .slot = {function.slot}, .count = {function.count}, '
                  f'.pf = {(function.pf or function).name.upper()},\n\t\t.device = "{device}",\n'
                  + ''.join(f'\t\t.{flag} = true,\n' for flag, value in flags.items() if value) + '\t},\n')
-    names = ''.join(f'\t{f.name.upper()},\n' for f in here)
     return ('/* SPDX-License-Identifier: GPL-2.0 */\n/* Generated from bench/functions; bench.h includes it. */\n'
-            f'enum function_name {{\n{names}\tFUNCTIONS\n}};\n\n'
-            f'static const struct function_info functions[FUNCTIONS] = {{\n{rows}}};\n')
+            f'enum function_name {{\n{names}\tFUNCTIONS\n}};\n\nstatic const struct function_info functions[FUNCTIONS] = {{\n{rows}}};\n')
 
 
 # ---- machines
 
 def merged(inherited, own):
     """Return the words of both; NAME=VALUE of OWN replaces the word with the same name."""
-    words = {word.partition('=')[0]: word for word in inherited.split()}
-    words.update((word.partition('=')[0], word) for word in own.split())
-    return ' '.join(words.values())
+    return ' '.join({word.partition('=')[0]: word for word in f'{inherited} {own}'.split()}.values())
 
 
 class Machine:
@@ -176,23 +166,18 @@ class Machine:
 
     def __init__(self, fields):
         self.fields = fields
-        for field in FIELDS:
-            setattr(self, field.lower().replace('-', '_'), fields.get(field, ''))
-        self.name = self.machine
-        self.qemu = f'qemu-system-{QEMU_ARCH[self.arch]}'
+        vars(self).update((field.lower().replace('-', '_'), fields.get(field, '')) for field in FIELDS)
+        self.name, self.qemu = self.machine, f'qemu-system-{QEMU_ARCH[self.arch]}'
 
-    def arguments(self, kernel, initrd='', config='', *, dtb='', acpi_table='', accel='tcg', sanitizers=False):
+    def arguments(self, kernel='', initrd='', config='', *, dtb='', acpi_table='', accel='tcg', sanitizers=False):
         """Return QEMU's arguments, but for -append and where the output goes. CONFIG is a file of qemu_config(); DTB and ACPI_TABLE are
         for a machine with Device-tree or Acpi-table; ACCEL=kvm is for a machine with Kvm, elsewhere it has no effect."""
-        shift, cpu = self.icount, self.cpu
-        if sanitizers and self.icount_sanitizers:
-            shift = self.icount_sanitizers
-        if self.kvm and accel == 'kvm':
-            cpu = self.kvm
-        options = [('-icount', shift and f'shift={shift},sleep=off'), ('-accel', self.kvm and accel), ('-M', self.board), ('-cpu', cpu),
-                   ('-smp', self.smp), ('-m', self.memory), *(('-global', f'arm-smmuv3.{word}') for word in self.smmu.split()),
-                   ('-trace', self.trace), ('-L', self.roms), ('-bios', self.firmware), ('-device', self.device),
-                   ('-acpitable', self.acpi_table and f'file={acpi_table}'), ('-dtb', self.device_tree and dtb), ('-kernel', kernel)]
+        shift = sanitizers and self.icount_sanitizers or self.icount
+        options = [('-icount', shift and f'shift={shift},sleep=off'), ('-accel', self.kvm and accel), ('-M', self.board),
+                   ('-cpu', accel == 'kvm' and self.kvm or self.cpu), ('-smp', self.smp), ('-m', self.memory),
+                   *(('-global', f'arm-smmuv3.{word}') for word in self.smmu.split()), ('-trace', self.trace), ('-L', self.roms),
+                   ('-bios', self.firmware), ('-device', self.device), ('-acpitable', self.acpi_table and f'file={acpi_table}'),
+                   ('-dtb', self.device_tree and dtb), ('-kernel', kernel)]
         if not self.functions:
             options += [('-readconfig', config), ('-initrd', initrd)]
             options += [('-set', f'device.{id_}.{key}={function.options[key]}') for function in read_functions() if function.on(self.arch)
@@ -202,22 +187,14 @@ class Machine:
     def command_line(self, base_args='', filters=(), parameters=()):
         """Return the kernel's command line. BASE_ARGS is what the kernel wants on every machine; FILTERS are the cases to run, without the
         machine's name, none for all; PARAMETERS replace those of the stanza that have the same name."""
-        words = [merged(self.kernel, ' '.join(parameters))]
-        if self.program:
-            words.append(f'bench.machine={self.hardware} bench.program={self.program}')
-        words += [base_args] if base_args else []
+        words = [merged(self.kernel, ' '.join(parameters)), self.program and f'bench.machine={self.hardware} bench.program={self.program}', base_args]
         if filters and self.program:
             words.append('bench.filter=' + ','.join(f'-r,{case}' for case in filters))
+        elif len(filters) > 1:
+            raise Bad(f'{self.name} runs all cases or one glob, not {len(filters)}')
         elif filters:
-            if len(filters) > 1:
-                raise Bad(f'{self.name} runs all cases or one glob, not {len(filters)}')
             words.append(f'kunit.filter_glob={filters[0]}')
-        return ' '.join(words)
-
-    def edit_device_tree(self, dtb, node):
-        """Return the command that does what Device-tree says to the file DTB, where NODE is the root complex."""
-        verb, name = self.device_tree.split()
-        return ['fdtput', *(['-d'] if verb == 'delete' else []), str(dtb), node, name]
+        return ' '.join(filter(None, words))
 
 
 def make_machine(own, machines):
@@ -227,9 +204,8 @@ def make_machine(own, machines):
         raise Bad(f'{name}: there is a machine of that name already')
     if like and like not in machines:
         raise Bad(f'{name}: Like: no machine above is called {like}')
-    fields = dict(machines[like].fields) if like else {}
-    fields.pop('What', None)
-    fields.update({field: merged(fields.get(field, ''), value) if field in LISTS else value for field, value in own.items()})
+    fields = {field: value for field, value in machines[like].fields.items() if field != 'What'} if like else {}
+    fields |= {field: merged(fields.get(field, ''), value) if field in LISTS else value for field, value in own.items()}
     for field in REQUIRED + (() if 'Functions' in fields else REQUIRED_WITH_FUNCTIONS):
         if field not in fields:
             raise Bad(f'{name} has no {field}')
@@ -242,14 +218,16 @@ def read_machines(path=BENCH / 'machines'):
     for place, line in [*lines_of(path), (path.name, '')]:
         field, _, value = (part.strip() for part in line.partition(':'))
         try:
-            if line:
-                if field not in FIELDS or field in own:
-                    raise Bad(f'{field} is there twice' if field in own else f"unknown field \"{field}\": there are {' '.join(FIELDS)}")
-                check(field, value, FIELDS[field])
-                own[field] = value
-            elif own:
+            if not line and own:
                 machine = make_machine(own, machines)
                 machines[machine.name], own = machine, {}
+            elif field in own:
+                raise Bad(f'{field} is there twice')
+            elif line and field not in FIELDS:
+                raise Bad(f"unknown field \"{field}\": there are {' '.join(FIELDS)}")
+            elif line:
+                check(field, value, FIELDS[field])
+                own[field] = value
         except Bad as bad:
             raise Bad(f'{place}: {bad}') from None
     return machines
@@ -263,29 +241,18 @@ def machine_called(name):
     return machines[name]
 
 
-def main(argv):
-    """Do what the command line says; return the exit code."""
+def main(command, name, *words):
+    """machines config|header ARCH, or arguments|command_line MACHINE KEY=VALUE...: print QEMU's configuration or the C header of the functions;
+    or what Machine.arguments() or .command_line() returns. Filters and parameters are lists of words."""
+    if command in ('config', 'header'):
+        check('ARCH', name, FIELDS['Arch'])
+        sys.stdout.write((qemu_config if command == 'config' else c_header)(read_functions(), name))
+        return GOOD
+    given = dict(word.partition('=')[::2] for word in words)
+    given |= {key: given[key].split() for key in ('filters', 'parameters') if key in given}
     try:
-        command, what, *options = argv
-        options = dict(option.split('=', 1) for option in options)
-        options.update((key, options[key].split()) for key in ('filters', 'parameters') if key in options)
-        if command in ('names', 'config', 'header'):
-            check('ARCH', what, FIELDS['Arch'])
-        if command == 'names':
-            print(*(machine.name for machine in read_machines().values() if machine.arch == what))
-        elif command in ('arguments', 'command_line'):
-            result = getattr(machine_called(what), command)(**options)
-            print(*([result] if isinstance(result, str) else result))
-        else:
-            sys.stdout.write({'config': qemu_config, 'header': c_header}[command](read_functions(), what))
-    except Bad as bad:
-        print(f'machines: {bad}', file=sys.stderr)
-        return 2
-    except (ValueError, KeyError, TypeError):
-        print(__doc__, file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+        found = {'arguments': Machine.arguments, 'command_line': Machine.command_line}[command](machine_called(name), **given)
+    except (KeyError, TypeError):
+        raise Bad('usage: judge machines config|header ARCH, or arguments|command_line MACHINE KEY=VALUE...') from None
+    print(found if isinstance(found, str) else ' '.join(found))
+    return GOOD

@@ -55,9 +55,13 @@ class Tests:
             new = read(output, code, left)
             found += [results.Case(f'{test}.{path}', *outcome) for path, outcome in new.items()]
             left = [path for path in left if path not in new]
-        bad = sum(case.status in ('fail', 'lost') for case in found)
-        print(f'qtest: {test}: {len(found)} cases, {bad} failed, {time.monotonic() - started:.0f} s', flush=True)
+        print(f'qtest: {test}: {len(found)} cases, {bad(found)} failed, {time.monotonic() - started:.0f} s', flush=True)
         return found
+
+
+def bad(found):
+    """Return how many cases failed or were lost."""
+    return sum(case.status in ('fail', 'lost') for case in found)
 
 
 def read(output, code, left):
@@ -82,19 +86,6 @@ def read(output, code, left):
     return found
 
 
-def select(tests, like):
-    """Return ({test: paths}, rows of tests that list no case: they are lost). With a pattern LIKE the cases of the queue's own that match it."""
-    chosen, rows = {}, []
-    for test, glob in tests.names().items():
-        if like and test in OTHERS:
-            continue
-        paths, said = tests.paths(test, glob)
-        if not paths:
-            rows.append(results.Case(f'{test}.', 'lost', f'lists no case {glob}: {said}'))
-        chosen[test] = [path for path in paths if not like or fnmatch.fnmatchcase(f'{test}.{path}', like)]
-    return chosen, rows
-
-
 def statuses(cases):
     """Return {case: status} of some cases, as far as there are such. They are quick, or a mutant hangs."""
     with tempfile.TemporaryDirectory() as folder:
@@ -106,15 +97,18 @@ def statuses(cases):
 def main(target):
     """qtest FILE: run them all, or the queue's own cases that match FILTER=; the results go into FILE."""
     with tempfile.TemporaryDirectory() as folder:
-        tests, like = Tests(folder), os.environ.get('FILTER')
-        chosen, rows = select(tests, like)
-        if not rows and not any(chosen.values()):
-            raise Bad(f'no case is called {like}')
-        for test, left in sorted(chosen.items()):
+        tests, like, rows = Tests(folder), os.environ.get('FILTER'), []
+        for test, glob in sorted(tests.names().items()):
+            if like and test in OTHERS:
+                continue
+            paths, said = tests.paths(test, glob)
+            if not paths:
+                rows.append(results.Case(f'{test}.', 'lost', f'lists no case {glob}: {said}'))
+            left = [path for path in paths if not like or fnmatch.fnmatchcase(f'{test}.{path}', like)]
             rows += tests.cases(test, left) if left else []
-    results.Run('qtest', 'tree', rows).save(target)
-    if any(case.status in ('fail', 'lost') for case in rows):
-        os.utime(target, (0, 0))
+    if not rows:
+        raise Bad(f'no case is called {like}')
+    results.Run('qtest', 'tree', rows).save(target, again=bad(rows))
     return GOOD
 
 

@@ -13,7 +13,7 @@ import textwrap
 import time
 import xml.etree.ElementTree as ET
 
-from . import bench, holes, ktap, machines, page, paths, results, tables, verdict, versions
+from . import bench, holes, ktap, machines, page, paths, results, tables, versions
 from .errors import FAILED, GOOD, Bad
 
 ORIGIN = 'ats_series'       # KCIDB wants one. Nothing is sent anywhere.
@@ -48,42 +48,34 @@ def read(path):
         return results.Run(path.stem, path.parent.name, lost='the file cannot be read')
 
 
-def short(names):
-    """Leave out the details at the end of descriptions: keep as many parts as no other one shares."""
-    parts = [tuple(name.split(': ')) for name in names]
-    shared = collections.Counter(part[:n] for part in parts for n in range(1, len(part) + 1))
-    return [': '.join(next((part[:n] for n in range(1, len(part)) if shared[part[:n]] == 1), part)) for part in parts]
-
-
 class Group:
     """A base, or QEMU, or what belongs to neither; named like its folder."""
 
     def __init__(self, root, name, every):
         self.name, self.folder, self.every = name, root / name, every
-        source = root.parent / name / 'source' if name else root / 'none'
-        self.source = dict(line.split('=', 1) for line in verdict.text_of(source).splitlines() if '=' in line)
+        source = results.text_of(root.parent / name / 'source') if name else ''
+        self.source = dict(line.split('=', 1) for line in source.splitlines() if '=' in line)
         found = [*self.folder.glob('*.json'), *self.folder.glob('*.tap'), *(self.folder.glob('*/*.json') if name else ())]
         # What mutants leave is of a tree that was broken on purpose.
         runs = {path: read(path) for path in sorted(found) if path.name != 'kcidb.json' and not path.stem.endswith('-mutant')}
         self.release = next((run.facts['release'] for run in runs.values() if 'release' in run.facts), self.source.get('version', ''))
         self.project, number = ('QEMU', name.removeprefix('qemu-')) if name.startswith('qemu-') else ('Linux', name)
         self.title = f'{self.project} {self.release or number}' if name else 'This repository'
-        known = machines.read_machines()
-        self.machines = {path: (run, *place_of(path.stem, known)) for path, run in runs.items() if path.parent != self.folder}
-        self.files = {path: self.cases(path.parent.name, *self.machines[path]) if path in self.machines else checks(path.stem, run)
-                      for path, run in runs.items()}
-        self.cells = collections.defaultdict(list)
-        for row in (row for rows in self.files.values() for row in rows):
-            self.cells[row.suite, row.on, row.column].append(row)
+        known, self.bench = machines.read_machines(), {label: [] for label in bench.LABELS}
+        self.files, self.cells = {}, collections.defaultdict(list)
+        for path, run in runs.items():
+            label, (kind, on) = path.parent.name, place_of(path.stem, known)
+            of_machine = path.parent != self.folder
+            self.files[path] = self.cases(label, run, kind, on) if of_machine else checks(path.stem, run)
+            if of_machine and label in self.bench and kind in ('bench', 'x86'):
+                self.bench[label].append(run)
+            for row in self.files[path]:
+                self.cells[row.suite, row.on, row.column].append(row)
 
     @property
     def version(self):
         """Return the version of a kernel."""
         return versions.version(self.release or self.name)
-
-    def on_bench(self, label):
-        """Return the runs of one kernel on the bench."""
-        return [run for path, (run, kind, _) in self.machines.items() if path.parent.name == label and kind in ('bench', 'x86')]
 
     def cases(self, label, run, kind, on):
         """Return the rows of a machine. On an unpatched kernel a hole may explain a failure."""
@@ -101,14 +93,17 @@ def place_of(name, known):
     """Return the set and the architecture of a machine, also of one that there is no more."""
     if name in known:
         return bench.set_of(known[name]), known[name].arch.replace('x86', 'x86_64')
-    return {'um': ('kunit', 'um')}.get(name, ('walk' if name.startswith('walk') else 'bench', 'arm64'))
+    return ('kunit', 'um') if name == bench.UML else ('walk' if name.startswith('walk') else 'bench', 'arm64')
 
 
 def checks(stem, run):
-    """Return the rows of a check."""
+    """Return the rows of a check. What no other description shares is its name: as many parts as that takes; the rest is a reason."""
     texts = [case.name.removeprefix(f'{stem}: ') for case in run.cases]
+    parts = [tuple(text.split(': ')) for text in texts]
+    shared = collections.Counter(part[:n] for part in parts for n in range(1, len(part) + 1))
+    names = [': '.join(next((part[:n] for n in range(1, len(part)) if shared[part[:n]] == 1), part)) for part in parts]
     return [Row(f'check.{stem}', '', CHECKS, name, case.status, case.why or text[len(name) + 2:])
-            for name, text, case in zip(short(texts), texts, run.cases)] + wrong(run, f'check.{stem}', '', CHECKS)
+            for name, text, case in zip(names, texts, run.cases)] + wrong(run, f'check.{stem}', '', CHECKS)
 
 
 def wrong(run, *place):
@@ -125,21 +120,16 @@ def kcidb(group):
     for path, row in sorted(every, key=lambda pair: list(STATUSES).index(pair[1].status)):
         # A path has no other characters.
         words = (re.sub(r'[^a-zA-Z0-9_-]+', '_', word).strip('_') for word in f'{row.suite}.{row.name}'.split('.'))
-        name = '.'.join(filter(None, words))
-        checkout = {'id': f'{ORIGIN}:{group.name or "repository"}-{row.column}', 'origin': ORIGIN,
-                    'comment': f'{group.title}: {COLUMNS.get(row.column, row.column)}',
-                    'misc': {'base': group.name, 'kernel': row.column, 'source': group.source}}
-        build = {'id': f'{checkout["id"]}-{row.on or "any"}', 'origin': ORIGIN, 'checkout_id': checkout['id']}
-        test = {'id': f'{build["id"]}-{name}', 'origin': ORIGIN, 'build_id': build['id'], 'path': name, 'status': STATUSES[row.status][1],
-                'misc': {'results': str(path.relative_to(group.folder))}}
-        if row.status == 'expected':
-            test['misc']['expected'] = 'to fail without the series'
-        if row.why:
-            test['comment'] = row.why
-        if row.on:
-            build['architecture'] = row.on
-            test['environment'] = {'misc': {'platform': 'uml' if row.on == 'um' else 'qemu'}}
-        for kind, one in zip(found, (checkout, build, test)):
+        name, checkout = '.'.join(filter(None, words)), f'{ORIGIN}:{group.name or "repository"}-{row.column}'
+        build = f'{checkout}-{row.on or "any"}'
+        expected = {'expected': 'to fail without the series'} if row.status == 'expected' else {}
+        for kind, one in (
+                ('checkouts', {'id': checkout, 'origin': ORIGIN, 'comment': f'{group.title}: {COLUMNS.get(row.column, row.column)}',
+                               'misc': {'base': group.name, 'kernel': row.column, 'source': group.source}}),
+                ('builds', {'id': build, 'origin': ORIGIN, 'checkout_id': checkout} | ({'architecture': row.on} if row.on else {})),
+                ('tests', {'id': f'{build}-{name}', 'origin': ORIGIN, 'build_id': build, 'path': name, 'status': STATUSES[row.status][1],
+                           'misc': {'results': str(path.relative_to(group.folder))} | expected} | ({'comment': row.why} if row.why else {})
+                 | ({'environment': {'misc': {'platform': 'uml' if row.on == 'um' else 'qemu'}}} if row.on else {}))):
             found[kind].setdefault(one['id'], one)
     return {'version': {'major': 5, 'minor': 3}} | {kind: [those[key] for key in sorted(those)] for kind, those in found.items()}
 
@@ -148,14 +138,14 @@ def junit(rows):
     """Return the rows of a file as JUnit."""
     root = ET.Element('testsuites')
     for name in dict.fromkeys(row.suite for row in rows):
-        mine = [row for row in rows if row.suite == name]
-        number = collections.Counter(STATUSES[row.status][2] for row in mine)
-        suite = ET.SubElement(root, 'testsuite', name=name, tests=str(len(mine)), failures=str(number['failure']), errors=str(number['error']),
-                              skipped=str(number['skipped']))
-        for row in mine:
-            case = ET.SubElement(suite, 'testcase', classname=name, name=row.name or '(lost)')
-            if STATUSES[row.status][2]:
-                ET.SubElement(case, STATUSES[row.status][2], message=row.why)
+        suite, number = ET.SubElement(root, 'testsuite', name=name), collections.Counter()
+        for row in (row for row in rows if row.suite == name):
+            case, kind = ET.SubElement(suite, 'testcase', classname=name, name=row.name or '(lost)'), STATUSES[row.status][2]
+            number[kind] += 1
+            if kind:
+                ET.SubElement(case, kind, message=row.why)
+        for key, value in (('tests', number.total()), ('failures', number['failure']), ('errors', number['error']), ('skipped', number['skipped'])):
+            suite.set(key, str(value))
     ET.indent(root)
     return ET.tostring(root, encoding='unicode', xml_declaration=True) + '\n'
 
@@ -165,7 +155,7 @@ def write(group):
     forms = {'.junit.xml': junit,
              '.ktap': lambda rows: ktap.write([(f'{row.suite}.{row.name}', row.status, row.why) for row in rows], 'KTAP version 1')}
     for folder in {group.folder, *(path.parent for path in group.files)}:
-        for old in (old for suffix in forms for old in folder.glob(f'*{suffix}')):
+        for old in [*folder.glob('*.junit.xml'), *folder.glob('*.ktap')]:
             old.unlink()
     for path, rows in group.files.items():
         for suffix in forms if path.suffix == '.json' else ['.junit.xml']:
@@ -228,7 +218,7 @@ def main():
     for group in groups:
         write(group)
     (root / 'report.md').write_text('# Results\n\n' + as_text(found, markdown, '## {}\n\n{}\n\n', '\n'), encoding='utf-8')
-    (root / 'report.html').write_text('\n'.join(page.page(linux[::-1], found, LEGEND)) + '\n', encoding='utf-8')
+    (root / 'report.html').write_text(page.page(linux[::-1], found, LEGEND), encoding='utf-8')
     sys.stdout.write(as_text(found))
     return GOOD
 
@@ -241,7 +231,7 @@ def exposure(option=''):
         raise Bad('usage: judge holes [--write|--check]')
     heads, rows, readme = ['what goes wrong', *RELEASES], [], paths.TOP / 'README.md'
     for hole in holes.load(bench.HOLES):
-        title, file = hole.title + ('' if hole.patches or hole.until else ' (open)'), f'holes/{hole.slug}'
+        title, file = hole.title + ('' if hole.windowed['patches'] or hole.until else ' (open)'), f'holes/{hole.slug}'
         cells = [HAS[hole.status(versions.version(release))] for release in RELEASES]
         rows.append([f'[{title}]({file})', *cells] if option else [title, *cells, file])
     if not option:

@@ -63,24 +63,29 @@ class Run:
     files: str = ''             # the stem of console, trace and raw results
     facts: dict = dataclasses.field(default_factory=dict)       # kernel release, QEMU, ...
 
-    def case(self, name):
-        """Return the case of that NAME, or None."""
-        return next((case for case in self.cases if case.name == name), None)
-
-    def save(self, path):
-        """Write JSON: under another name first, so that a killed run leaves nothing that is taken for whole."""
+    def save(self, path, again=False):
+        """Write JSON: under another name first, so that a killed run leaves nothing that is taken for whole. AGAIN: make has to make it anew."""
         path = pathlib.Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix('.tmp')
         temporary.write_text(json.dumps(dataclasses.asdict(self), indent=1) + '\n', encoding='utf-8')
         os.replace(temporary, path)
+        if again:
+            os.utime(path, (0, 0))
 
 
-def load(path):
-    """Return the Run that PATH holds."""
-    data = json.loads(pathlib.Path(path).read_text(encoding='utf-8'))
-    data['cases'] = [Case(**case) for case in data['cases']]
-    return Run(**data)
+def counted(cases, words=('passed', 'failed')):
+    """Return how many of some cases passed, failed and were skipped, in words. What is lost has failed."""
+    number = collections.Counter(case.status for case in cases)
+    return f'{number["pass"]} {words[0]}, {number["fail"] + number["lost"]} {words[1]}, {number["skip"]} skipped'
+
+
+def text_of(path):
+    """Return what a file says, nothing if there is none."""
+    try:
+        return pathlib.Path(path).read_text(encoding='utf-8', errors='replace')
+    except OSError:
+        return ''
 
 
 def fact_of(line):
@@ -104,7 +109,7 @@ def fact_of(line):
 def from_ktap(text, machine, kernel, nested=False):
     """Return the Run that TEXT reports. NESTED: the results at the top are suites, as KUnit's, and name their cases."""
     nodes, missing, rest = ktap.read(text.splitlines())
-    run = Run(machine, kernel, problems=[])
+    run = Run(machine, kernel, lost='; '.join(missing))
     for prefix, node in ((n.name, c) for n in nodes for c in n.below) if nested else ((machine, n) for n in nodes):
         case = Case(f'{prefix}.{node.name}', node.status, node.why)
         for line in node.notes:
@@ -120,24 +125,24 @@ def from_ktap(text, machine, kernel, nested=False):
     run.cases += [Case(f'{node.name}.(suite)', 'fail', 'the suite fails, and none of its cases does') for node in nodes
                   if nested and node.status == 'fail' and all(case.status in ('pass', 'skip') for case in node.below)]
     run.problems += [f'fact after the last result: {line}' for line in rest if line.startswith('#@ ') and not line.startswith('#@ splat')]
-    double = [name for name, count in collections.Counter(case.name for case in run.cases).items() if count > 1]
-    run.problems += [f'{name}: two results' for name in double]
-    run.lost = '; '.join(missing)
-    if not run.cases and not run.lost:
-        run.lost = 'nothing ran'
+    number = collections.Counter(case.name for case in run.cases)
+    run.problems += [f'{name}: two results' for name in number if number[name] > 1]
+    run.lost = run.lost or ('' if run.cases else 'nothing ran')
     return run
 
 
 def from_tap(path, check, kernel='tree'):
     """Return the Run of a check's flat TAP; what cannot be told apart from a name is part of it."""
-    nodes, missing, _ = ktap.read_file(path)
-    run = Run(check, kernel, [Case(f'{check}: {node.name}', node.status, node.why) for node in nodes], '; '.join(missing), files=str(path))
-    if not nodes and not run.lost:
-        run.lost = 'nothing ran'
-    return run
+    nodes, missing, _ = ktap.read(pathlib.Path(path).read_text(encoding='utf-8', errors='replace').splitlines())
+    return Run(check, kernel, [Case(f'{check}: {node.name}', node.status, node.why) for node in nodes],
+               '; '.join(missing) or ('' if nodes else 'nothing ran'), files=str(path))
 
 
 def read(path):
     """Return the Run of a results file: JSON of ours, or a check's TAP."""
     path = pathlib.Path(path)
-    return from_tap(path, path.stem) if path.suffix == '.tap' else load(path)
+    if path.suffix == '.tap':
+        return from_tap(path, path.stem)
+    data = json.loads(path.read_text(encoding='utf-8'))
+    data['cases'] = [Case(**case) for case in data['cases']]
+    return Run(**data)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """What was seen, as text for a terminal: what a person reads. No program reads this again."""
-from . import verdict
-from .results import Case
+from . import results, verdict
 
-NONE = Case('', 'lost')
+NONE = results.Case('', 'lost')
+WORDS = {True: 'HAS IT', False: 'does not have it', None: 'cannot be shown'}
 
 
 def cases(runs):
@@ -24,34 +24,29 @@ def dearest(found):
 
 def layout(heads, rows):
     """Return lines of columns as wide as they have to be."""
-    widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
-    return ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
-            for row in [heads, ['-' * width for width in widths], *rows]]
+    widths = [max(map(len, column)) for column in zip(heads, *rows)]
+    return ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in [heads, ['-' * width for width in widths], *rows]]
 
 
 def scenarios(rows, unpatched, patched):
-    """Return the table of scenarios: ROWS are (case, what has to be true)."""
+    """Return the table of scenarios: ROWS are (case, what has to be true). Below it is what it costs at most to unmap a page from a function that
+    cannot use ATS, as the patched kernel says."""
     before, after = cases(unpatched), cases(patched)
     lines = []
     for name, text in rows:
-        if name not in before:
-            continue
-        old, new = before[name], after.get(name, NONE)
-        pairs = [(old.status, new.status), (old.splats, new.splats), *((old.worst(key), new.worst(key)) for key in ('e', 'iommu', 'not_supported')),
-                 (dearest([old]), dearest([new]))]
-        lines.append([text, *('' if pair == (None, None) else f'{dash(pair[0])} > {dash(pair[1])}' for pair in pairs)])
+        if name in before:
+            sides = [[case.status, case.splats, *map(case.worst, ('e', 'iommu', 'not_supported')), dearest([case])]
+                     for case in (before[name], after.get(name, NONE))]
+            lines.append([text, *('' if pair == (None, None) else f'{dash(pair[0])} > {dash(pair[1])}' for pair in zip(*sides))])
     heads = ['scenario', 'verdict', 'splats', 'E bit', 'kernel believes', 'NOT_SUPPORTED', 'commands/unmap']
-    return ['', 'Each pair: unpatched > patched.', *layout(heads, lines), *headline(before, after)]
-
-
-def headline(before, after):
-    """Return what it costs at most to unmap a page from a function that cannot use ATS, as the patched kernel says."""
-    cannot = [name for name, case in after.items() if case.of('commands') and case.worst('not_supported') == 1]
-    if not any(case.of('commands') for case in after.values()):
-        return []
-    cost = [dash(dearest(side[name] for name in cannot if name in side)) for side in (before, after)]
-    return ['', f'SMMU commands per unmap, for a function that cannot use ATS: {cost[0]} unpatched, {cost[1]} patched; '
-            'the least possible is 2.0 (TLBI and SYNC)', '']
+    found = ['', 'Each pair: unpatched > patched.', *layout(heads, lines)]
+    counted = [name for name, case in after.items() if case.of('commands')]
+    if counted:
+        cannot = [name for name in counted if after[name].worst('not_supported') == 1]
+        cost = [dash(dearest(side[name] for name in cannot if name in side)) for side in (before, after)]
+        found += ['', f'SMMU commands per unmap, for a function that cannot use ATS: {cost[0]} unpatched, {cost[1]} patched; '
+                  'the least possible is 2.0 (TLBI and SYNC)', '']
+    return found
 
 
 def figures(unpatched, patched):
@@ -62,9 +57,8 @@ def figures(unpatched, patched):
              row.format('function', 'by', 'operation', 'commands', 'instructions')]
     for key, cost in after.items():
         function, way = key[0].split('.')
-        commands, instructions = zip(before.get(key, ('-', '-')), cost)
-        lines.append(row.format(function, way + (', has ATS' if key[1] else ''), key[2],
-                                *(f'{old} > {new}' for old, new in (commands, instructions))))
+        pairs = [f'{old} > {new}' for old, new in zip(before.get(key, ('-', '-')), cost)]
+        lines.append(row.format(function, way + (', has ATS' if key[1] else ''), key[2], *pairs))
     return [*lines, '']
 
 
@@ -81,13 +75,7 @@ def warnings(unpatched, patched):
 
 def suites(unpatched, patched):
     """Return how many cases of each suite passed, failed and were skipped."""
-    rows = []
-    for before, after in zip(unpatched, patched):
-        cells = []
-        for run in (before, after):
-            number = [sum(case.status in status for case in run.cases) for status in (('pass',), ('fail', 'lost'), ('skip',))]
-            cells.append(f'{number[0]} passed, {number[1]} failed, {number[2]} skipped')
-        rows.append([before.machine, *cells])
+    rows = [[before.machine, results.counted(before.cases), results.counted(after.cases)] for before, after in zip(unpatched, patched)]
     return ['', *layout(['suite', 'unpatched', 'patched'], rows), '']
 
 
@@ -102,27 +90,20 @@ def walks(unpatched, patched):
     """Return what each random walk has come to."""
     rows = []
     for before, after in zip(unpatched, patched):
-        steps = verdict.steps_of(before)
-        broke = any(case.status == 'fail' for case in before.cases) and steps
-        last = steps[-1].split(' ', 1)[1] if broke else ''      # without its number
-        rows.append([before.machine.removeprefix('walk-'), f'{len(steps)}: {last}' if broke else 'none', str(len(verdict.steps_of(after)))])
+        steps, last = verdict.steps_of(before), 'none'
+        if steps and any(case.status == 'fail' for case in before.cases):
+            last = f'{len(steps)}: {steps[-1].split(" ", 1)[1]}'        # without its number
+        rows.append([before.machine.removeprefix('walk-'), last, str(len(verdict.steps_of(after)))])
     return ['', *layout(['seed', 'unpatched: the step that breaks the invariant', 'patched: steps'], rows), '']
 
 
 def holes_of(found):
     """Return a line a hole: FOUND is verdict.attribute()'s."""
-    words = {True: 'HAS IT', False: 'does not have it', None: 'cannot be shown'}
-    return ['', *layout(['hole', 'this kernel', 'what was seen'], [[slug, words[has], why] for slug, (has, why) in found.items()]), '']
-
-
-def surprises(rows):
-    """Return the rows that are not as expected, and skips with a reason of their own."""
-    return [f'{row.status}: {row.name}: {row.why}' for row in rows if row.status in ('fail', 'lost')]
+    return ['', *layout(['hole', 'this kernel', 'what was seen'], [[slug, WORDS[has], why] for slug, (has, why) in found.items()]), '']
 
 
 def summary(run):
-    """Return how many rows of a verdict are what, in words."""
-    count = {status: sum(row.status == status for row in run.cases) for status in ('pass', 'fail', 'skip', 'lost')}
+    """Return the rows of a verdict that are not as expected, and how many are what, in words."""
+    bad = [f'{row.status}: {row.name}: {row.why}' for row in run.cases if row.status in ('fail', 'lost')]
     words = ('as expected', 'not as expected') if run.kernel == 'compared' else ('passed', 'failed')
-    return f'{count["pass"]} {words[0]}, {count["fail"] + count["lost"]} {words[1]}, {count["skip"]} skipped' + \
-        (f'; LOST: {run.lost}' if run.lost else '')
+    return [*bad, f'judge: {run.machine}: {results.counted(run.cases, words)}{"; LOST: " + run.lost if run.lost else ""}']

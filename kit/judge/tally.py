@@ -17,23 +17,18 @@ def title_of(path):
     return ' '.join(path.relative_to(build_dir() / 'results').with_suffix('').parts)
 
 
-def absent(path):
-    """Return the row of a verdict that there is not: lost, or skipped where the source of a base cannot be had."""
-    base = path.parent.name
-    if base in queue.Queue('linux').bases and base != DEFAULT_BASE and not (build_dir() / base / 'source').exists():
-        return results.Case(f'{title_of(path)}: the source of Linux {base} cannot be had', 'skip')
-    return results.Case(f'{title_of(path)}: no verdict: it was lost, or could not begin; see above', 'lost')
-
-
 def rows_of(path):
-    """Return the rows of one verdict."""
-    if not path.exists():
-        return [absent(path)]
-    found = results.read(path)
-    rows = [results.Case(f'{title_of(path)}: {row.name}', row.status, row.why) for row in found.cases]
-    if found.lost:
-        rows.append(results.Case(f'{title_of(path)}: {found.lost}', 'lost'))
-    return rows
+    """Return the rows of one verdict. One that there is not is lost, or skipped where the source of a base cannot be had."""
+    base = path.parent.name
+    if path.exists():
+        found = results.read(path)
+        lost = [results.Case(found.lost, 'lost')] if found.lost else []
+        rows = [*found.cases, *lost]
+    elif base in queue.Queue('linux').bases and base != DEFAULT_BASE and not (build_dir() / base / 'source').exists():
+        rows = [results.Case(f'the source of Linux {base} cannot be had', 'skip')]
+    else:
+        rows = [results.Case('no verdict: it was lost, or could not begin; see above', 'lost')]
+    return [results.Case(f'{title_of(path)}: {row.name}', row.status, row.why) for row in rows]
 
 
 def age(path):
@@ -51,8 +46,7 @@ def main(made, *targets):
     for target in map(pathlib.Path, targets):
         rows = rows_of(target)
         count.update(row.status for row in rows)
-        print(f'{title_of(target)}: {sum(row.status == "pass" for row in rows)} passed, '
-              f'{sum(row.status in ("fail", "lost") for row in rows)} failed, {sum(row.status == "skip" for row in rows)} skipped{age(target)}')
+        print(f'{title_of(target)}: {results.counted(rows)}{age(target)}')
         for row in rows:
             if row.status in ('fail', 'lost'):
                 print(f'    {row.status}: {row.name}{": " if row.why else ""}{row.why}')
@@ -70,36 +64,18 @@ def main(made, *targets):
 
 
 class Recorder(framework.TestResult):
-    """Keeps each result as a case."""
+    """Also keeps which tests passed."""
 
-    def __init__(self):
-        super().__init__()
-        self.rows = []
-
-    def keep(self, test, status, why=''):
-        """Add one result."""
-        self.rows.append((test.id(), status, why.strip().splitlines()[-1] if why.strip() else ''))
+    passed = ()
 
     def addSuccess(self, test):
-        self.keep(test, 'pass')
-
-    def addFailure(self, test, err):
-        self.keep(test, 'fail', self._exc_info_to_string(err, test))
-
-    def addError(self, test, err):
-        self.keep(test, 'fail', self._exc_info_to_string(err, test))
-
-    def addSkip(self, test, reason):
-        self.keep(test, 'skip', reason)
-
-    def addSubTest(self, test, subtest, err):
-        if err:
-            self.keep(subtest, 'fail', self._exc_info_to_string(err, test))
+        self.passed = *self.passed, (test.id(), 'pass', '')
 
 
 def unittest():
     """unittest: run the tests of this package, and print TAP."""
-    recorder = Recorder()
-    framework.defaultTestLoader.discover(str(TOP / 'kit/tests')).run(recorder)
-    sys.stdout.write(ktap.write(recorder.rows))
-    return FAILED if any(status == 'fail' for _, status, _ in recorder.rows) else GOOD
+    found = Recorder()
+    framework.defaultTestLoader.discover(str(TOP / 'kit/tests')).run(found)
+    bad = [(test.id(), 'fail', text.strip().splitlines()[-1]) for test, text in found.failures + found.errors]
+    sys.stdout.write(ktap.write([*found.passed, *bad, *((test.id(), 'skip', why) for test, why in found.skipped)]))
+    return FAILED if bad else GOOD

@@ -4,10 +4,9 @@ import collections
 import re
 
 from . import holes as model
-from .results import Case
+from .results import Case, text_of
 
-CASE_LOST = 'lost'
-PCI_DISABLE_ATS = re.compile(r'WARNING: .* pci_disable_ats\+')
+PCI_DISABLE_ATS = 'WARNING: .* pci_disable_ats[+]'
 COMPLAINT = re.compile(r'WARNING: |BUG: |INFO: (task|rcu|possible)|Oops|Kernel panic|Unable to handle|UBSAN:|'
                        r'possible (circular|recursive) locking')
 # What a kernel with sanitizers may say before, between and after the scenarios. Not every WARNING: when an allocation fails the IOMMU core has some,
@@ -22,47 +21,31 @@ def claim(text, holds, why=''):
     return Case(text, 'pass' if holds else 'fail', '' if holds else why)
 
 
-def statuses(runs):
-    """Return {case: status} of all RUNS of one kernel."""
-    return {case.name: case.status for run in runs for case in run.cases}
-
-
 def compare(unpatched, patched, claimed):
     """Return a row for each case of either kernel. Those that a hole claims fail on the unpatched kernel and pass on the patched one; all
     others pass on both. Only a case that no hole claims may be skipped."""
-    before, after = statuses(unpatched), statuses(patched)
-    lost = {label: any(run.lost for run in runs) for label, runs in (('unpatched', unpatched), ('patched', patched))}
+    sides = [({case.name: case.status for run in runs for case in run.cases}, 'lost' if any(run.lost for run in runs) else 'not run')
+             for runs in (unpatched, patched)]
     rows = []
-    for name in [*claimed, *sorted((before.keys() | after.keys()) - claimed.keys())]:
-        pair = tuple(side.get(name, CASE_LOST if lost[label] else 'not run')
-                     for label, side in (('unpatched', before), ('patched', after)))
-        both = f'{pair[0]} unpatched, {pair[1]} patched'
-        if name in claimed:
-            good, expected = pair == ('fail', 'pass'), f'fail unpatched, pass patched ({", ".join(claimed[name])})'
-        else:
-            good, expected = pair == ('pass', 'pass'), 'pass unpatched, pass patched: no hole explains it'
-        if good:
-            rows.append(Case(name, 'pass', both))
+    for name in [*claimed, *sorted((sides[0][0].keys() | sides[1][0].keys()) - claimed.keys())]:
+        pair = tuple(found.get(name, missing) for found, missing in sides)
+        status, both = 'fail', f'{pair[0]} unpatched, {pair[1]} patched'
+        if pair == (('fail', 'pass') if name in claimed else ('pass', 'pass')):
+            status = 'pass'
         elif name not in claimed and pair in (('skip', 'skip'), ('skip', 'pass')):
-            rows.append(Case(name, 'skip', both))
+            status = 'skip'
+        elif name in claimed:
+            both += f'; expected: fail unpatched, pass patched ({", ".join(claimed[name])})'
         else:
-            rows.append(Case(name, 'fail', f'{both}; expected: {expected}'))
+            both += '; expected: pass unpatched, pass patched: no hole explains it'
+        rows.append(Case(name, status, both))
     return rows
 
 
 def lost_machines(runs):
     """Return a row for each machine that did not get to its end, or that said what nobody can read."""
-    return [Case(f'{run.machine}, {run.kernel} kernel', CASE_LOST, f'the machine was lost: {run.lost}') for run in runs if run.lost] + \
+    return [Case(f'{run.machine}, {run.kernel} kernel', 'lost', f'the machine was lost: {run.lost}') for run in runs if run.lost] + \
            [Case(f'{run.machine}, {run.kernel} kernel', 'fail', problem) for run in runs for problem in run.problems]
-
-
-def text_of(path):
-    """Return what a file says, nothing if there is none."""
-    try:
-        with open(path, encoding='utf-8', errors='replace') as file:
-            return file.read()
-    except OSError:
-        return ''
 
 
 def console_of(run):
@@ -70,50 +53,29 @@ def console_of(run):
     return text_of(f'{run.files}.console')
 
 
-def count_lines(pattern, runs):
-    """Return how many lines of the consoles of RUNS match."""
-    return sum(bool(re.search(pattern, line)) for run in runs for line in console_of(run).splitlines())
+def count_lines(pattern, runs, machines='*'):
+    """Return how many lines of the consoles of RUNS match, of those on some machines."""
+    return sum(bool(re.search(pattern, line)) for run in runs if model.matches(run.machine, machines) for line in console_of(run).splitlines())
 
 
 def splats(holes, version, unpatched, patched):
     """Return rows: what a hole prints is there on the unpatched kernel, and what any hole prints is on no patched one."""
     rows = []
     for hole in holes:
-        for window, machine, pattern in hole.splats:
-            if version not in window:
-                continue
+        for machine, pattern in hole.globs(version, 'splat'):
             # Where a hole is closed its splat must not be there on either kernel.
-            here = hole.status(version) == 'present'
-            for label, runs, wanted in (('unpatched', unpatched, here), ('patched', patched, False)):
-                told = [run for run in runs if model.matches(run.machine, machine)]
-                if not told:
-                    continue
-                count = count_lines(pattern, told)
-                rows.append(claim(f'{label}: {hole.slug}: {"its" if wanted else "no"} splat on {machine}', bool(count) == wanted,
-                                  f'{count} lines match "{pattern}"'))
+            for label, runs, wanted in (('unpatched', unpatched, hole.status(version) == 'present'), ('patched', patched, False)):
+                if any(model.matches(run.machine, machine) for run in runs):
+                    count = count_lines(pattern, runs, machine)
+                    rows.append(claim(f'{label}: {hole.slug}: {"its" if wanted else "no"} splat on {machine}', bool(count) == wanted,
+                                      f'{count} lines match "{pattern}"'))
     return rows
 
 
 def first_trace(run):
-    """Return the first call trace of a WARNING in pci_disable_ats(), without the entry code."""
-    lines, trace = [], False
-    for line in console_of(run).splitlines():
-        if not lines and not PCI_DISABLE_ATS.match(line):
-            continue
-        if not lines or line.startswith('Call trace:'):
-            trace = bool(lines)
-            lines.append(line)
-        elif trace and not re.search('el0|invoke_syscall|do_el0', line):
-            lines.append(line)
-            if '_ioctl' in line:
-                break
-    return lines
-
-
-def attach_warns(run):
-    """Return whether that call came from arm_smmu_attach_prepare()."""
-    lines = first_trace(run)
-    return any('pci_disable_ats+' in one and ' arm_smmu_attach_prepare+' in two for one, two in zip(lines[1:], lines[2:]))
+    """Return the first call trace of a WARNING in pci_disable_ats(), up to an ioctl, without the entry code."""
+    match = re.search(rf'^({PCI_DISABLE_ATS}.*\n)(?:.*\n)*?(Call trace:.*\n(?:.*\n)*?.*_ioctl.*)', console_of(run), re.M)
+    return [line for line in ''.join(match.groups()).splitlines() if not re.search('el0|invoke_syscall', line)] if match else []
 
 
 def counts(run):
@@ -142,9 +104,8 @@ def costs(unpatched, patched):
     before, after, plain = figures(unpatched), figures(patched), figures(patched, 'plain_')
     rows = []
     for case in dict.fromkeys(key[0] for key in after):
-        mine = [key for key in after if key[0] == case]
-        dearer = [f'{key[2]} in {what}' for n, what in enumerate(('commands', 'instructions')) for key in mine
-                  if after[key][n] > before.get(key, (-1, -1))[n]]
+        dearer = [f'{key[2]} in {what}' for n, what in enumerate(('commands', 'instructions')) for key, cost in after.items()
+                  if key[0] == case and cost[n] > before.get(key, (-1, -1))[n]]
         rows.append(claim(f'figures: {case}: nothing costs more than on the unpatched kernel', not dearer, ', '.join(dearer)))
     for way in dict.fromkeys(key[0].split('.')[1] for key in after):
         cannot = [key for key in after if key[0].endswith('.' + way) and not key[1]]
@@ -167,11 +128,11 @@ def bench(holes, version, unpatched, patched):
             rows.append(claim(f'{label}: acpi: the kernel has its tables from the firmware', 'ACPI: IORT ' in console_of(runs['acpi'])))
     if 'figures' in by_machine['patched']:
         rows += costs(unpatched, patched)
-    if 'ats' in by_machine['unpatched']:
+    if run := by_machine['unpatched'].get('ats'):
         # Whether there is a WARNING at all is for splats() to say.
-        warned = bool(count_lines(PCI_DISABLE_ATS, [by_machine['unpatched']['ats']]))
-        rows.append(claim(f'unpatched: WARNING in pci_disable_ats() under arm_smmu_attach_prepare(): {"yes" if warned else "no"}',
-                          attach_warns(by_machine['unpatched']['ats']) == warned))
+        warned = bool(count_lines(PCI_DISABLE_ATS, [run]))
+        under = bool(re.search(r'pci_disable_ats\+.*\n.* arm_smmu_attach_prepare\+', '\n'.join(first_trace(run)[1:])))
+        rows.append(claim(f'unpatched: WARNING in pci_disable_ats() under arm_smmu_attach_prepare(): {"yes" if warned else "no"}', under == warned))
         rows.append(claim('patched: no WARNING in pci_disable_ats()', not count_lines(PCI_DISABLE_ATS, patched)))
     return rows + splats(holes, version, unpatched, patched)
 
@@ -179,16 +140,15 @@ def bench(holes, version, unpatched, patched):
 def attribute(holes, version, runs):
     """Return {slug: (has it: True, False, or None when that cannot be shown; what was seen)} of a kernel of VERSION. Only a case or a splat
     that no other hole claims, or that the hole's file lists as decisive, says that the kernel has it."""
-    status = statuses(runs)
-    told = model.decisive(holes, version, status)
-    found = {}
+    status = {case.name: case.status for run in runs for case in run.cases}
+    told, found = model.decisive(holes, version, status), {}
     for hole in model.here(holes, version):
-        failed = [name for name in told[hole.slug] if status[name] == 'fail']
-        passed = [name for name in told[hole.slug] if status[name] == 'pass']
-        seen = [f'{count} lines on {machine}' for window, machine, pattern in hole.splats if version in window
-                for count in [count_lines(pattern, [run for run in runs if model.matches(run.machine, machine)])] if count]
-        if failed or seen:
-            found[hole.slug] = True, '; '.join(seen + ([f'{len(failed)} cases fail, as {failed[0]}'] if failed else []))
+        failed, passed = ([name for name in told[hole.slug] if status[name] == wanted] for wanted in ('fail', 'pass'))
+        seen = [f'{count} lines on {machine}' for machine, pattern in hole.globs(version, 'splat')
+                if (count := count_lines(pattern, runs, machine))]
+        seen += [f'{len(failed)} cases fail, as {failed[0]}'] if failed else []
+        if seen:
+            found[hole.slug] = True, '; '.join(seen)
         else:
             found[hole.slug] = (False, f'{len(passed)} cases pass') if passed else (None, hole.unseen or 'no case of it ran')
     return found
@@ -196,35 +156,31 @@ def attribute(holes, version, runs):
 
 def attribution(holes, version, unpatched, patched):
     """Return rows: of the holes that these cases can show, judge finds each on the unpatched kernel and none on the patched one."""
-    before, after = attribute(holes, version, unpatched), attribute(holes, version, patched)
-    rows = [claim(f'unpatched: judge says that it has {slug}', has, why) for slug, (has, why) in before.items() if has is not None]
-    return rows + [claim(f'patched: judge says that it does not have {slug}', not has, why) for slug, (has, why) in after.items() if has is not None]
+    return [claim(f'{label}: judge says that it {words} {slug}', has == wanted, why)
+            for label, runs, words, wanted in (('unpatched', unpatched, 'has', True), ('patched', patched, 'does not have', False))
+            for slug, (has, why) in attribute(holes, version, runs).items() if has is not None]
 
 
 def findings(runs):
     """Return rows: no sanitizer found anything, from boot to power off, and somebody looked for leaks."""
     rows = []
     for run in runs:
-        found = next((line for line in console_of(run).splitlines() if FINDING.search(line)), '')
-        if not found and 'init: looked for leaks' not in console_of(run):
-            found = 'nobody has looked for leaks'
+        console = console_of(run)
+        found = next(filter(FINDING.search, console.splitlines()), '' if 'init: looked for leaks' in console else 'nobody has looked for leaks')
         rows.append(claim(f'{run.machine}: no finding, from boot to power off', not found, found))
     return rows
 
 
-def complaints(run):
-    """Return the first complaint on the console of a run of KUnit, that KUnit did not print itself."""
-    return next((line for line in console_of(run).splitlines() if COMPLAINT.search(line) and not re.match(r' *#', line)), '')
+def complaints(runs, kernel='the kernel'):
+    """Return rows: no console of a run of KUnit has a complaint that KUnit did not print itself."""
+    found = [next((line for line in console_of(run).splitlines() if COMPLAINT.search(line) and not re.match(r' *#', line)), '') for run in runs]
+    return [claim(f'{kernel} has no complaint', not line, line) for line in found]
 
 
 def kunit(patched):
     """Return the rows of KUnit beside its cases."""
-    rows = []
-    for run in patched:
-        found = complaints(run)
-        rows.append(claim('the patched kernel has no complaint', not found, found))
-        rows.append(claim('the kernel has found the SMMUv3', re.search('arm-smmu-v3 .*oas', console_of(run))))
-    return rows
+    return complaints(patched, 'the patched kernel') + [
+        claim('the kernel has found the SMMUv3', re.search('arm-smmu-v3 .*oas', console_of(run))) for run in patched]
 
 
 def steps_of(run):
@@ -236,9 +192,8 @@ def walks(unpatched, patched, within, wanted):
     """Return the rows of the random walks: unpatched, each breaks the invariant WITHIN some steps; patched, none of WANTED[machine] does."""
     rows = []
     for before, after in zip(unpatched, patched):
-        taken = len(steps_of(before))
-        broke = any(case.status == 'fail' for case in before.cases) and 1 <= taken <= within
-        rows.append(claim(f'unpatched: {before.machine}: the invariant breaks within {within} steps', broke, f'{taken} steps taken'))
-        taken = len(steps_of(after))
-        rows.append(claim(f'patched: {after.machine}: {taken} steps', taken == wanted[after.machine], f'not {wanted[after.machine]}'))
+        short, whole = len(steps_of(before)), len(steps_of(after))
+        broke = any(case.status == 'fail' for case in before.cases) and 1 <= short <= within
+        rows.append(claim(f'unpatched: {before.machine}: the invariant breaks within {within} steps', broke, f'{short} steps taken'))
+        rows.append(claim(f'patched: {after.machine}: {whole} steps', whole == wanted[after.machine], f'not {wanted[after.machine]}'))
     return rows

@@ -43,7 +43,7 @@ endif
 $(BUILD_DIR)/results/front-door.tap: $(wildcard kit/*.sh kit/tests/*.bats kit/tests/*.bash kit/judge/*.py Makefile kit/mk/*.mk) $(AGAIN)
 	@mkdir -p $(@D)
 	@$(call check,env -u LOCKED -u FROM_MAKE -u MAKEFLAGS bats --tap --jobs 2 kit/tests >$@ 2>&1)
-$(BUILD_DIR)/results/unit.tap: $(wildcard kit/judge/*.py kit/tests/*.py holes/* README.md bench/functions bench/machines) $(AGAIN)
+$(BUILD_DIR)/results/unit.tap: $(wildcard kit/judge/*.py kit/tests/*.py holes/* README.md bench/functions bench/machines bases/* series/order series/*/*.patch kit/judge/page.*) $(AGAIN)
 	@mkdir -p $(@D)
 	@$(call check,env -u LOCKED -u FROM_MAKE -u MAKEFLAGS $(JUDGE) unittest >$@)
 SHARED_PARTS := $(BUILD_DIR)/results/unit.tap $(BUILD_DIR)/results/front-door.tap $(QR)/qtest.json

@@ -1,11 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """bench/functions and bench/machines, and what is made of them."""
-import contextlib
-import io
-import pathlib
-import tempfile
-import unittest
-
+from common import Folder, said
 from judge import machines
 from judge.errors import Bad
 
@@ -23,19 +18,16 @@ def options(arguments):
     return found
 
 
-class Case(unittest.TestCase):
+class Case(Folder):
     """A test that reads a text of its own."""
 
     def read(self, reader, text):
         """Return what READER makes of TEXT."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder, 'file')
-            path.write_text(text, encoding='utf-8')
-            return reader(path)
+        return reader(self.write('file', text))
 
     def refuses(self, reader, text, says):
         """READER has to refuse TEXT in one line that SAYS what is wrong."""
-        with self.assertRaises(Bad) as caught:
+        with self.subTest(text=text), self.assertRaises(Bad) as caught:
             self.read(reader, text)
         self.assertIn(says, str(caught.exception))
         self.assertNotIn('\n', str(caught.exception))
@@ -45,7 +37,6 @@ class Functions(Case):
     """The reader of bench/functions."""
 
     def test_errors(self):
-        """Each mistake is one line that names the line and the word."""
         for text, says in (('a 2 pf\n', ':1: a line begins with name, slot, kind, ats'),
                            ('# x\na 1 pf on\n', ':2: slot cannot be "1"'),
                            ('a 2 fp on\n', 'kind cannot be "fp"'),
@@ -61,11 +52,9 @@ class Functions(Case):
                            ('b 2 vf on\n', 'slot 2 has the VF b, and no PF'),
                            ('a 2 function on\nb 2 vf on\n', 'slot 2 has the VF b, and no PF'),
                            ('a 2 pf on arch=x86\nb 2 vf on\n', 'slot 2 has the VF b, and no PF')):
-            with self.subTest(text=text):
-                self.refuses(machines.read_functions, text, says)
+            self.refuses(machines.read_functions, text, says)
 
     def test_config(self):
-        """A VF comes before its PF, the port before both."""
         found = self.read(machines.read_functions, 'a 2 pf off port.hotplug=off quirk=8086:1452 pasid-width=4\nb 2 vf on count=8 aer=on\n')
         config = machines.qemu_config(found, 'arm64')
         self.assertEqual(['rp2', *(f'b.{n}' for n in range(1, 9)), 'a'],
@@ -78,13 +67,11 @@ class Functions(Case):
         self.assertNotIn('pasid', config)
 
     def test_arch(self):
-        """What is there on x86 alone is not in arm64's files."""
         for make in (machines.qemu_config, machines.c_header):
             self.assertNotIn('unaligned', make(FUNCTIONS, 'arm64').lower())
             self.assertIn('unaligned', make(FUNCTIONS, 'x86').lower())
 
     def test_header(self):
-        """The header has what a test asks about."""
         found = self.read(machines.read_functions, 'a 2 pf off\nb 2 vf on quirk=8086:1452 ignore-inv=on\n')
         header = machines.c_header(found, 'arm64')
         self.assertIn('enum function_name {\n\tA,\n\tB,\n\tFUNCTIONS\n};', header)
@@ -95,7 +82,6 @@ class Functions(Case):
         self.assertNotIn('external', header)
 
     def test_port_of_the_acpi_table(self):
-        """The table names the slot of the function that is not trusted."""
         slot, = {f.slot for f in FUNCTIONS if 'external' in f.options}
         self.assertIn(f'PCI0.S{slot << 3:02X}', (machines.BENCH / 'external-facing.asl').read_text(encoding='utf-8'))
 
@@ -104,7 +90,6 @@ class Machines(Case):
     """The reader of bench/machines, and what a machine is started with."""
 
     def test_errors(self):
-        """Each mistake is one line that names the line or the stanza."""
         for text, says in (('Machine: a\nArhc: x86\n', ':2: unknown field "Arhc"'),
                            ('Machine: a\nMachine: b\n', ':2: Machine is there twice'),
                            ('Machine: a\nArch: mips\n', ':2: Arch cannot be "mips"'),
@@ -116,11 +101,9 @@ class Machines(Case):
                            (MACHINE.replace('Program: p\n', ''), 'a has no Program'),
                            (MACHINE + '\n' + MACHINE, 'a: there is a machine of that name already'),
                            ('Machine: b\nLike: a\n', 'b: Like: no machine above is called a')):
-            with self.subTest(text=text):
-                self.refuses(machines.read_machines, text, says)
+            self.refuses(machines.read_machines, text, says)
 
     def test_like(self):
-        """Fields are inherited, lists are added to, and What is a machine's own."""
         found = self.read(machines.read_machines, MACHINE + 'What: w\nSMMU: ats=on\n\nMachine: b\nLike: a\nSmp: 2\nSMMU: fwb=on ats=off\n'
                                                             'Kernel: m k=2\n')
         self.assertEqual(['a', 'b'], list(found))
@@ -129,7 +112,6 @@ class Machines(Case):
         self.assertEqual('1', found['a'].smp)
 
     def test_arguments(self):
-        """What distinguishes the machines."""
         given = {name: options(machine.arguments('K', 'I', 'C', dtb='D', acpi_table='A')) for name, machine in MACHINES.items()}
         self.assertEqual(['shift=0,sleep=off'], given['ats']['-icount'])
         self.assertEqual(['shift=3,sleep=off'], given['timeouts']['-icount'])
@@ -144,7 +126,6 @@ class Machines(Case):
         self.assertEqual({'kunit'}, {name for name, found in given.items() if not {'-readconfig', '-initrd'} <= found.keys()})
 
     def test_sanitizers_and_kvm(self):
-        """A caller's choices."""
         self.assertIn('shift=0,sleep=off', MACHINES['timeouts'].arguments('K', sanitizers=True))
         for accel, name, cpu in (('kvm', 'vtd', 'host'), ('tcg', 'vtd', 'max'), ('kvm', 'ats', 'cortex-a72')):
             found = options(MACHINES[name].arguments('K', accel=accel))
@@ -152,7 +133,6 @@ class Machines(Case):
             self.assertEqual([accel] if name == 'vtd' else None, found.get('-accel'))
 
     def test_command_line(self):
-        """What the guest reads there."""
         self.assertEqual('console=ttyAMA0 kunit.enable=0 panic=-1 pcie_port_pm=off pci=noats bench.machine=noats bench.program=scenarios '
                          'pci=x bench.filter=-r,a.b,-r,c.d', MACHINES['noats'].command_line('pci=x', ['a.b', 'c.d']))
         self.assertIn(' bench.seed=35 bench.steps=1 ', MACHINES['walk-1'].command_line(parameters=['bench.seed=35', 'bench.steps=1']))
@@ -162,13 +142,7 @@ class Machines(Case):
         with self.assertRaises(Bad):
             MACHINES['kunit'].command_line(filters=['a', 'b'])
 
-    def test_device_tree(self):
-        """The edits, as fdtput takes them."""
-        self.assertEqual(['fdtput', 'D', '/pcie', 'ats-supported'], MACHINES['smmu-without-ats'].edit_device_tree('D', '/pcie'))
-        self.assertEqual(['fdtput', '-d', 'D', '/pcie', 'ats-supported'], MACHINES['root-without-ats'].edit_device_tree('D', '/pcie'))
-
     def test_programs(self):
-        """Each program and initramfs has its source."""
         for machine in MACHINES.values():
             with self.subTest(machine=machine.name):
                 self.assertTrue(machine.functions or (machines.BENCH / 'guest' / f'{machine.initramfs}.list').exists())
@@ -177,17 +151,9 @@ class Machines(Case):
                 self.assertTrue(not machine.acpi_table or (machines.BENCH / f'{machine.acpi_table}.asl').exists())
 
     def test_command(self):
-        """The module as a command."""
-        for arguments, code in (('names x86', 0), ('names', 2), ('config mips', 2), ('config arm64', 0), ('header x86', 0),
-                                ('arguments ats kernel=K', 0), ('arguments nobody kernel=K', 2), ('arguments ats', 2),
-                                ('command_line walk-1 parameters=bench.seed=2', 0),
-                                ('other', 2)):
-            out, err = io.StringIO(), io.StringIO()
-            with self.subTest(arguments=arguments), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                self.assertEqual(code, machines.main(arguments.split()))
-                self.assertEqual(code == 0, bool(out.getvalue()))
-                self.assertEqual(code != 0, bool(err.getvalue()))
-
-
-if __name__ == '__main__':
-    unittest.main()
+        for arguments, says in (('config arm64', 'id'), ('header x86', 'enum'), ('arguments ats kernel=K', '-kernel K'),
+                                ('command_line walk-1 parameters=bench.seed=2', ' bench.seed=2 ')):
+            self.assertIn(says, said(machines.main, *arguments.split())[1])
+        for arguments, says in (('config mips', 'ARCH cannot be "mips"'), ('arguments nobody kernel=K', 'no machine is called nobody'),
+                                ('arguments ats x=1', 'usage'), ('other ats', 'usage')):
+            self.assertRaisesRegex(Bad, says, machines.main, *arguments.split())
