@@ -43,7 +43,7 @@ build_guest() {
 	make -C "$TOP/bench/guest" CC="${CROSS}gcc" HEADERS="$HEADERS/usr/include" KSELFTEST="$TREE/tools/testing/selftests" ARCH="$KARCH" \
 		GEN_INIT_CPIO="$TREE/usr/gen_init_cpio.c" O="$GUEST" SELFTESTS="$SELFTESTS" "$GUEST/$NAME.cpio.gz"
 }
-build() { progress "$ME: $BASE: building $NAME" "$LOG" meter_none build_guest || failed "$BASE: building $NAME"; }
+build() { progress "$ME: $BASE: building $NAME" "$LOG" build_guest || failed "$BASE: building $NAME"; }
 case $NAME in programs | selftest) "$KIT/libcap.sh" ;; esac
 on_branch "$LABEL" build
 [ "$NAME" != programs ] || exit 0

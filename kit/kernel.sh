@@ -11,9 +11,9 @@ load_pin
 SAN=''
 [ "$LABEL" != san ] || SAN=-san
 case $FILE in
-Image) KIND=arm64 KARCH=arm64 MADE=arch/arm64/boot/Image OBJECTS=${BASE_OBJECTS_arm64:-0} ;;
-bzImage) KIND=x86 KARCH=x86 MADE=arch/x86/boot/bzImage OBJECTS=${BASE_OBJECTS_arm64:-0} ;;
-linux) KIND=um KARCH=um MADE=linux OBJECTS=${BASE_OBJECTS_um:-0} ;;
+Image) KIND=arm64 KARCH=arm64 MADE=arch/arm64/boot/Image ;;
+bzImage) KIND=x86 KARCH=x86 MADE=arch/x86/boot/bzImage ;;
+linux) KIND=um KARCH=um MADE=linux ;;
 *) die "usage: kernel.sh LABEL Image|bzImage|linux" ;;
 esac
 O=$WORK/objects/$KIND$SAN${WARN:+-w1} OUT=$WORK/kernels/$LABEL/$FILE
@@ -57,8 +57,8 @@ configure() {
 # While a tree is being edited kbuild itself looks after the configuration.
 configured() { [ "$LABEL" = tree ] && [ -f "$O/.config" ] && fragments | cmp -s - "$O/fragments"; }
 build() {
-	configured || progress "$ME: $BASE $LABEL: configuring $KIND" "$LOG" meter_none configure || failed "$BASE $LABEL: configuring $KIND"
-	progress "$ME: $BASE $LABEL: building $KIND" "$LOG" meter_objects kernel_make "$KARCH" "$O" "${MADE##*/}" || failed "$BASE $LABEL: building $KIND"
+	configured || progress "$ME: $BASE $LABEL: configuring $KIND" "$LOG" configure || failed "$BASE $LABEL: configuring $KIND"
+	progress "$ME: $BASE $LABEL: building $KIND" "$LOG" kernel_make "$KARCH" "$O" "${MADE##*/}" || failed "$BASE $LABEL: building $KIND"
 	make_dir "${OUT%/*}"
 	# What is the same keeps its time, so that what was made from it stays.
 	cmp -s "$O/$MADE" "$OUT" || { cp "$O/$MADE" "$OUT.tmp" && mv "$OUT.tmp" "$OUT"; }

@@ -8,7 +8,7 @@ deb() { "$REPO/kit/deb.sh" "$@"; }
 	ARCH=mips one_line deb
 	says 'ARCH=mips: not supported (known: arm64 x86)'
 	one_line deb build it
-	says 'usage: deb.sh [config | try]'
+	says 'usage: deb.sh [try]'
 	ARCH=x86 one_line deb try
 	says 'the bench boots arm64 packages only'
 	CONFIG=/nowhere one_line deb

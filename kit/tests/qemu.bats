@@ -12,7 +12,7 @@ setup() {
 	cat >"$PIN" <<-EOC
 		BASE_VERSION=8.8.1 BASE_PACKAGE=src:qemu BASE_ARCHIVE='qemu_8.8.*.orig.tar.xz' BASE_SHA256=none
 		BASE_UPSTREAM=https://localhost:1/qemu-8.8.1.tar.xz BASE_UPSTREAM_SHA256=none
-		BASE_DATE='2020-01-01T00:00:00Z' BASE_DISK_MB=1 BASE_STEPS=6
+		BASE_DATE='2020-01-01T00:00:00Z' BASE_DISK_MB=1
 	EOC
 	echo 8.8.1 >"$QEMU/VERSION"
 	seq -f 'line %g' 60 >"$QEMU/hw/misc/dev.c"

@@ -9,7 +9,7 @@ setup() {
 	export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.com GIT_COMMITTER_NAME=C GIT_COMMITTER_EMAIL=c@example.com
 	unset LOCKED TREE_LOCKED FROM_MAKE BORROWER FILTER MUTANT QUIET LABEL TIMEOUT SILENCE KERNEL_ARGS CASES MACHINE TOPIC AGAIN
 	unset BUILD_DIR DOWNLOAD_CACHE LINUX_TARBALL FORCE V JOBS MAKEFLAGS MAKELEVEL PROJECT QEMU_BASE QEMU_TREE QEMU_TARBALL
-	mkdir -p "$REPO/bases" "$SERIES" "$BIN" "$KERNEL/drivers/pci"
+	mkdir -p "$REPO/bases" "$REPO/bench/qemu/bases" "$SERIES" "$BIN" "$KERNEL/drivers/pci"
 	(cd "$BATS_TEST_DIRNAME/../.." && cp -r --parents Makefile judge kit/*.sh kit/packages kit/config kit/judge kit/mk bench/functions bench/machines "$REPO")
 	echo '# In order' >"$SERIES/order"
 	cat >"$PIN" <<-EOC
