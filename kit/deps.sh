@@ -17,10 +17,9 @@ fi
 say "deps: missing: $list"
 command -v apt-get >/dev/null || die "no apt-get on this system: install the equivalents of: $list"
 if [ "$(id -u)" != 0 ]; then
-	command -v sudo >/dev/null || die "no root and no sudo: ask your administrator to install: $list"
 	# A password is asked for here, not while the progress line is redrawn.
 	SUDO=sudo
-	sudo true || die "sudo failed: ask your administrator to install: $list"
+	{ command -v sudo && sudo true; } >/dev/null || die "no root and no sudo: ask your administrator to install: $list"
 fi
 progress "deps: installing" "$LOG" install_packages || :
 list=$(missing)

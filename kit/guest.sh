@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# guest.sh NAME: build what a guest starts with, build/<base>/guest/ARCH/NAME.cpio.gz, from bench/guest/NAME.list. Called by kit/mk/guest.mk.
+# guest.sh NAME: build what a guest starts with, build/<base>/guest/ARCH/NAME.cpio.gz, from bench/guest/NAME.list. Called by kit/mk/build.mk.
 # For NAME selftest the programs of tools/testing/selftests/iommu of the patched code are in it; "guest.sh selftest tree" takes those of the
 # tree as it is, and "guest.sh programs" compiles them and stops.
 set -eu

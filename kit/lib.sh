@@ -1,9 +1,8 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Shared by kit/*.sh: paths, error messages, the progress runner.
-#
-# Exit codes of every script: 0 all is well, 1 a test failed, 2 bad use or a missing thing (one line on
-# stderr says what, and how to mend it), 3 the machine under test was lost.
+# Exit codes of every script: 0 all is well, 1 a test failed, 2 bad use or a missing thing (one line on stderr says what, and how to mend it),
+# 3 the machine under test was lost.
 
 TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 KIT=$TOP/kit
@@ -71,8 +70,7 @@ present() {
 # need WHAT...: refuse to start what could only fail later.
 need() {
 	for what; do
-		present "$what" && continue
-		die "$what is missing: 'make deps' installs it (package $(packages | awk -v w="$what" '$1 == w { print $2 }'))"
+		present "$what" || die "$what is missing: 'make deps' installs it (package $(packages | awk -v w="$what" '$1 == w { print $2 }'))"
 	done
 }
 
@@ -82,8 +80,7 @@ load_pin() {
 	. "$PIN"
 }
 
-# For a script that goes through every base, the default one first. A base of which only the source is missing says so in one
-# line; to the default one that must not happen.
+# For a script that goes through every base, the default one first, of which the source must not be missing.
 bases() { say "$DEFAULT_BASE"; find "$TOP/bases" -type f -printf '%f\n' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
 source_of() { # BASE
 	[ "$1" != "$DEFAULT_BASE" ] || return 0
@@ -94,14 +91,13 @@ source_of() { # BASE
 # ---- building kernels
 
 set_cross() { # ARCH of the kernel: the prefix of its compiler
-	CROSS=''
 	case $1,$(uname -m) in
 	arm64,x86_64) CROSS=aarch64-linux-gnu- ;;
 	x86,aarch64) CROSS=x86_64-linux-gnu- ;;
+	*) CROSS='' ;;
 	esac
 }
-# The compilers, through ccache when there is one. It goes by the files that the compiler says it has read: preprocessing each of them first makes
-# a cold build a third longer.
+# Through ccache when there is one. It goes by the files that the compiler says it has read: to preprocess each first makes a cold build a third longer.
 use_ccache() {
 	CC=${CROSS}gcc HOSTCC=gcc
 	command -v ccache >/dev/null || return 0
@@ -133,7 +129,8 @@ explain() {
 	need_space "$1" "$2"
 	die "$2: $3"
 }
-need_space() { ! disk_full "$1" || die "$2: no space left in $BUILD_DIR: free some, or set BUILD_DIR="; } # LOG WHAT
+# LOG WHAT
+need_space() { ! disk_full "$1" || die "$2: no space left in $BUILD_DIR: free some, or set BUILD_DIR="; }
 # On a full disk the log may be the very thing that could not be written.
 disk_full() { grep -qisE 'no space left|disk quota exceeded' "$1" || [ "$(free_mb "$BUILD_DIR")" = 0 ]; }
 free_mb() { df -Pk "$1" | awk 'NR == 2 { print int($4 / 1024) }'; }
@@ -207,8 +204,7 @@ tap_end() {
 	[ "$bad" = 0 ] && [ "$good" != 0 ]
 }
 
-# One run at a time has the build folder: make takes the lock, or a script that is called by itself. What the last run has started may end a
-# moment after it.
+# One run at a time has the build folder: make's, or that of a script called by itself. What the last one has started may end a moment after it.
 lock() {
 	[ "${LOCKED:-}" != "$BUILD_DIR" ] || return 0
 	make_dir "$BUILD_DIR"
@@ -226,8 +222,7 @@ lock_tree() {
 	recover
 }
 
-# A run that changes the tree for a while (a mutant, the unpatched code) leaves a note of how to undo it. A
-# killed run is undone by whoever comes next.
+# A run that changes the tree for a while (a mutant, the unpatched code) leaves a note of how to undo it. A killed run is undone by the next.
 borrow() {
 	say "$*" >"$WORK/borrowed"
 	BORROWER=$$
@@ -259,11 +254,11 @@ on_branch() {
 	*) ref=$1 ;;
 	esac
 	shift
-	if [ "$ref" = HEAD ] || { tree_is_clean && [ "$(tree_git rev-parse HEAD)" = "$(tree_git rev-parse "$ref^{commit}")" ]; }; then
+	[ "$ref" = HEAD ] || need_clean_tree
+	if [ "$(tree_git rev-parse HEAD)" = "$(tree_git rev-parse "$ref^{commit}")" ]; then
 		"$@"
 		return
 	fi
-	need_clean_tree
 	borrow branch "$(tree_git symbolic-ref -q --short HEAD || tree_git rev-parse HEAD)"
 	tree_git checkout -q --detach "$ref"
 	"$@"
