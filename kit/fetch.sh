@@ -7,7 +7,7 @@ set -eu
 . "$KIT/apt.sh"
 lock
 load_pin
-RECORD=$WORK/source LOG=$LOGS/fetch.log
+RECORD=$WORK/source LOG=$LOGS/fetch.log SUM=''
 
 sha256() { sha256sum "$1" | cut -d ' ' -f 1; }
 recorded() { sed -n "s/^$2=//p" "$1" 2>/dev/null; } # FILE KEY
@@ -25,7 +25,7 @@ fi
 # A tree that exists was complete before it got its name: nothing to do but see that it is the wanted one.
 already_here() {
 	[ -d "$TREE/.git" ] && [ -f "$RECORD" ] || return 1
-	[ -z "${SUM:-}" ] || [ "$SUM $FROM_TREE" = "$(recorded "$RECORD" sha256) ${FROM_TREE:+$(recorded "$RECORD" from)}" ] ||
+	[ -z "$SUM" ] || [ "$SUM $FROM_TREE" = "$(recorded "$RECORD" sha256) ${FROM_TREE:+$(recorded "$RECORD" from)}" ] ||
 		die "$TREE was made from another source: 'make distclean' first, or name another BUILD_DIR="
 }
 

@@ -46,7 +46,7 @@ build() { run_it "$REPO/kit/qemu.sh"; }
 
 @test "qemu: fetch takes a tree of that version, with stand-ins for what Debian left out, and refuses others" {
 	fetch
-	[ -e "$TREE/pc-bios/edk2-a-code.fd.bz2" ] && [ ! -s "$TREE/pc-bios/edk2-a-code.fd.bz2" ]
+	[ "$(wc -c <"$TREE/pc-bios/edk2-a-code.fd.bz2")" = 0 ]
 	[ "$(cat "$TREE/pc-bios/edk2-b-vars.fd.bz2")" = packed ]
 	[ -z "$(git -C "$TREE" status --porcelain)" ]
 	rm -rf "$REPO/build"
@@ -106,7 +106,7 @@ build() { run_it "$REPO/kit/qemu.sh"; }
 	[ "$(wc -l <"$O/configured")" = 1 ]
 	echo 'syntax error' >>"$TREE/hw/misc/dev.c" # not committed
 	build
-	[ "$rc" = 1 ] && [ "$(wc -l <"$BATS_TEST_TMPDIR/err")" = 1 ]
+	[ "$rc,$(wc -l <"$BATS_TEST_TMPDIR/err")" = 1,1 ]
 	says 'building QEMU failed: '
 	says 'dev.c:1:1: error: no'
 	sed -i '2i echo "ERROR: no glib"; exit 1' "$TREE/configure"
