@@ -157,7 +157,6 @@ progress() {
 	[ ! -t 1 ] || printf '\r\033[K'
 	return "$rc"
 }
-meter_none() { "$@"; } # what some callers still say before the command
 
 # It ends by itself when the script was killed: $$ is the script also in here.
 ticker() {
