@@ -32,7 +32,8 @@ need_prepared_tree
 O=$WORK/objects/deb-$WANTED_ARCH MADE=$WORK/objects OUT=$BUILD_DIR/deb/$BASE LOG=$LOGS/deb-$WANTED_ARCH.log
 # What the changelog of a package needs, and no one's own; without it the version would be the tree's local commit.
 version=$(sed -n 's/^version=//p' "$WORK/source")
-export KDEB_PKGVERSION="$version-1" DEBFULLNAME='The PCIe ATS series' DEBEMAIL=ats@series.invalid KDEB_CHANGELOG_DIST=unstable KBUILD_BUILD_USER=ats KBUILD_BUILD_HOST=series
+export KDEB_PKGVERSION="$version-1" DEBFULLNAME='The PCIe ATS series' DEBEMAIL=ats@series.invalid KDEB_CHANGELOG_DIST=unstable
+export KBUILD_BUILD_USER=ats KBUILD_BUILD_HOST=series
 # What is needed was looked for above. Headers for building modules hold programs of the target, and need its libraries.
 [ -z "$CROSS" ] || export DEB_BUILD_PROFILES=pkg.linux-upstream.nokernelheaders
 deb_make() { kernel_make "$WANTED_ARCH" "$O" LOCALVERSION=-ats "$@"; }

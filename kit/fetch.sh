@@ -95,7 +95,8 @@ find_archive() {
 	make_dir "$DOWNLOADS"
 	from_cache "$BASE_ARCHIVE" || from_cache "${BASE_UPSTREAM##*/}" || from_distribution || from_upstream && return
 	cat "$LOG" "$LOG.upstream" >"$LOG.all" 2>/dev/null || :
-	explain "$LOG.all" "no source for $TITLE $BASE" "nothing in ${DOWNLOAD_CACHE:+$DOWNLOAD_CACHE or }$DOWNLOADS, and neither the distribution nor upstream could be reached (log $LOG.all): mend the network, or name a file with ${VAR}_TARBALL="
+	explain "$LOG.all" "no source for $TITLE $BASE" "nothing in ${DOWNLOAD_CACHE:+$DOWNLOAD_CACHE or }$DOWNLOADS, and neither the \
+distribution nor upstream could be reached (log $LOG.all): mend the network, or name a file with ${VAR}_TARBALL="
 }
 
 # ---- the tree

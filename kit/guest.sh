@@ -13,7 +13,8 @@ vtd) KARCH=x86 ;;
 esac
 # What a tree that is being edited has goes into folders of its own.
 [ "$LABEL" = tree ] && SUFFIX=-tree || SUFFIX=''
-GUEST=$WORK/guest/$KARCH$SUFFIX SELFTESTS=$WORK/guest/selftests$SUFFIX OUT=$WORK/guest/$KARCH/$NAME$SUFFIX.cpio.gz LIBCAP=$BUILD_DIR/libcap LOG=$LOGS/guest-$NAME.log
+GUEST=$WORK/guest/$KARCH$SUFFIX SELFTESTS=$WORK/guest/selftests$SUFFIX OUT=$WORK/guest/$KARCH/$NAME$SUFFIX.cpio.gz
+LIBCAP=$BUILD_DIR/libcap LOG=$LOGS/guest-$NAME.log
 set_cross "$KARCH"
 need "${CROSS}gcc" gcc python3
 HEADERS=$GUEST/headers

@@ -97,7 +97,7 @@ set_cross() { # ARCH of the kernel: the prefix of its compiler
 	*) CROSS='' ;;
 	esac
 }
-# Through ccache when there is one. It goes by the files that the compiler says it has read: to preprocess each first makes a cold build a third longer.
+# Through ccache when there is one. It goes by the files that the compiler has read: to preprocess each makes a cold build a third longer.
 use_ccache() {
 	CC=${CROSS}gcc HOSTCC=gcc
 	command -v ccache >/dev/null || return 0
@@ -112,13 +112,15 @@ kernel_make() {
 	set_cross "$karch"
 	use_ccache
 	# shellcheck disable=SC2086  # nothing, or -j
-	make -C "$TREE" ARCH="$karch" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$kobjects" LOCALVERSION='' ${WARN:+W=1 KERNELDOC=/dev/null} $PARALLEL "$@"
+	make -C "$TREE" ARCH="$karch" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$kobjects" LOCALVERSION='' \
+		${WARN:+W=1 KERNELDOC=/dev/null} $PARALLEL "$@"
 }
 # failed WHAT: a build that fails is a failed test, reported in one line.
 # shellcheck disable=SC2153  # LOG is the script's
 failed() {
 	need_space "$LOG" "$1"
-	first=$(grep -m 1 -E '(^| )(error|ERROR): |undefined reference|^Missing: |^ERROR|Error [0-9]|\*\*\* ' "$LOG" || grep -m 1 '^FAILED: ' "$LOG" || tail -n 1 "$LOG")
+	first=$(grep -m 1 -E '(^| )(error|ERROR): |undefined reference|^Missing: |^ERROR|Error [0-9]|\*\*\* ' "$LOG" ||
+		grep -m 1 '^FAILED: ' "$LOG" || tail -n 1 "$LOG")
 	printf '%s: %s failed: %s (log %s)\n' "$ME" "$1" "$first" "$LOG" >&2
 	[ -z "${TAP:-}" ] || { tap 'not ok' "$1 failed: $first" && tap_end; } || :
 	exit 1

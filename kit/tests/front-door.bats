@@ -73,7 +73,7 @@ gone() { rm -rf "$REPO/build/9.9"; }
 	LINUX_TARBALL='' LINUX_TREE=/nowhere refused 'LINUX_TREE=/nowhere: not a tree of Linux' fetch
 }
 
-@test "fetch: what upstream gave is kept with a record, and found without a network, by that or by the pin; DOWNLOAD_CACHE is only read; never what rotted" {
+@test "fetch: what upstream gave is kept, and found without a network by its record or the pin; DOWNLOAD_CACHE is only read; never what rotted" {
 	export DOWNLOAD_CACHE=$BATS_TEST_TMPDIR/cache
 	file=linux-9.9.1.tar.xz
 	mkdir "$DOWNLOAD_CACHE"

@@ -7,9 +7,11 @@ setup() {
 	kernel_setup
 	QEMU=$BATS_TEST_TMPDIR/qemu TREE=$REPO/build/qemu-8.8/qemu PIN=$REPO/bench/qemu/bases/8.8 O=$REPO/build/qemu-8.8/build
 	export PROJECT=qemu QEMU_BASE=8.8 QEMU_TREE=$QEMU
-	mkdir -p "${PIN%/*}" "$REPO/bench/qemu/series" "$REPO/bench/qemu/devices" "$QEMU/hw/misc" "$QEMU/tests/qtest" "$QEMU/pc-bios" "$QEMU/configs/devices/a-softmmu"
+	mkdir -p "${PIN%/*}" "$REPO/bench/qemu/series" "$REPO/bench/qemu/devices" "$QEMU/hw/misc" "$QEMU/tests/qtest" "$QEMU/pc-bios" \
+		"$QEMU/configs/devices/a-softmmu"
 	echo '# In order' >"$REPO/bench/qemu/series/order"
-	sed 's/9\.9/8.8/g; s/no-such-package/src:qemu/; s/linux\.tar/qemu_8.8.*.orig.tar/; s/linux/qemu/; s/$/ BASE_UPSTREAM_SHA256=none/' "$REPO/bases/9.9" >"$PIN"
+	sed 's/9\.9/8.8/g; s/no-such-package/src:qemu/; s/linux\.tar/qemu_8.8.*.orig.tar/; s/linux/qemu/; s/$/ BASE_UPSTREAM_SHA256=none/' \
+		"$REPO/bases/9.9" >"$PIN"
 	echo 8.8.1 >"$QEMU/VERSION"
 	seq -f 'line %g' 60 >"$QEMU/hw/misc/dev.c"
 	printf "fds = [\n    'edk2-a-code.fd',\n    'edk2-b-vars.fd',\n]\nblobs = [\n  'efi-x.rom',\n  'bios.bin',\n]\n" >"$QEMU/pc-bios/meson.build"
@@ -65,7 +67,8 @@ build() { run_it "$REPO/kit/qemu.sh"; }
 	one_line fetch
 	grep -q 'wrong sum' "$REPO/build/qemu-8.8/log/fetch.log.upstream"
 	stub curl 'exit 6'
-	mirror '*source*--tar-only*qemu=1:8.8.10+ds-1~bpo1' "$a" qemu_8.8.10+ds.orig.tar.xz 1:8.8.1+ds-1 1:8.8.10+ds-1~bpo1 1:8.8.2+ds-1 1:9.0.0+ds-1 1:8.10.0-1
+	mirror '*source*--tar-only*qemu=1:8.8.10+ds-1~bpo1' "$a" qemu_8.8.10+ds.orig.tar.xz \
+		1:8.8.1+ds-1 1:8.8.10+ds-1~bpo1 1:8.8.2+ds-1 1:9.0.0+ds-1 1:8.10.0-1
 	run_it fetch
 	has "QEMU 8.8.1 from source package qemu 1:8.8.10\+ds-1~bpo1, "
 	rm -rf "$REPO/build/qemu-8.8"

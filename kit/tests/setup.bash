@@ -10,7 +10,7 @@ setup() {
 	unset LOCKED TREE_LOCKED FROM_MAKE BORROWER FILTER MUTANT QUIET LABEL TIMEOUT SILENCE KERNEL_ARGS CASES MACHINE TOPIC AGAIN
 	unset BUILD_DIR DOWNLOAD_CACHE LINUX_TARBALL FORCE V JOBS MAKEFLAGS MAKELEVEL PROJECT QEMU_BASE QEMU_TREE QEMU_TARBALL
 	mkdir -p "$REPO/bases" "$REPO/bench/qemu/bases" "$SERIES" "$BIN" "$KERNEL/drivers/pci"
-	(cd "$BATS_TEST_DIRNAME/../.." && cp -r --parents Makefile judge kit/*.sh kit/packages kit/config kit/judge kit/mk bench/functions bench/machines "$REPO")
+	(cd "$BATS_TEST_DIRNAME/../.." && cp -r --parents Makefile judge kit/*.sh kit/{packages,config,judge,mk} bench/{functions,machines} "$REPO")
 	echo '# In order' >"$SERIES/order"
 	cat >"$PIN" <<-EOC
 		BASE_VERSION=9.9.1 BASE_PACKAGE=no-such-package BASE_ARCHIVE=linux.tar.xz BASE_SHA256=none
