@@ -4,15 +4,15 @@
 # apt configuration that neither reads nor changes the system's, and needs no root. For scripts that have lib.sh.
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 APT=$BUILD_DIR/apt
+# Where the newest kernels are.
+# shellcheck disable=SC2034  # fetch.sh and deb.sh use it
+SUITES='trixie-backports forky sid bookworm-backports trixie'
 
 # The distribution's mirror is wherever this system already takes its packages from.
 mirror() {
 	# shellcheck disable=SC2016  # apt's own variables
-	apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)' 2>/dev/null | awk -F '|' '
-		$2 !~ /\/debian\/?$/ { next }
-		$1 == "Debian" { print $2; found = 1; exit }
-		$1 == "" && !any { any = $2 }
-		END { if (!found && any) print any }'
+	apt-get indextargets --format '$(ORIGIN)|$(REPO_URI)' 2>/dev/null | grep -E '/debian/?$' |
+		awk -F '|' '$1 == "Debian" || $1 == "" { print ($1 == ""), $2 }' | sort -s -k 1,1 | cut -d ' ' -f 2 | head -n 1
 }
 
 # apt_config deb|deb-src SUITE...: fails where there is no such distribution. ARCHITECTURE= is for packages of another.
@@ -23,9 +23,7 @@ apt_config() {
 	uri=$(mirror)
 	[ -n "$uri" ] || return 1
 	mkdir -p "$APT/lists/partial" "$APT/cache/archives/partial"
-	for suite; do
-		say "$type [signed-by=$KEYRING] $uri $suite main"
-	done >"$APT/sources.list"
+	printf "$type [signed-by=$KEYRING] $uri %s main\n" "$@" >"$APT/sources.list"
 	cat >"$APT/apt.conf" <<-EOC
 		#clear APT::Update::Pre-Invoke;
 		#clear APT::Update::Post-Invoke;
@@ -47,35 +45,36 @@ own_apt() { tool=$1; shift; "$tool" -c "$APT/apt.conf" "$@"; }
 
 # versions PACKAGE: oldest first. A suite that the mirror lacks is no reason to give up: what counts is what is found.
 versions() { own_apt apt-cache madison "$1" | awk '{ print $3 }' | sort -V; }
-at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; } # VERSION MINIMUM
-oldest() { # PACKAGE [MINIMUM]: PACKAGE=VERSION, or why there is none
+at_least() { printf '%s\n' "$2" "$1" | sort -C -V; } # VERSION MINIMUM
+oldest() { # PACKAGE [MINIMUM]: PACKAGE=VERSION
 	for version in $(versions "$1"); do
 		at_least "$version" "${2:-0}" && say "$1=$version" && return
 	done
-	echo "E: the mirror has no $1 ${2:-} in any suite"
 	return 1
 }
-newest() { oldest "$1" "$(versions "$1" | tail -n 1)"; } # PACKAGE
+newest() { versions "$1" | sed -n "\$s/^/$1=/p"; } # PACKAGE
 
-# download PACKAGE=VERSION...: each as a .deb in $APT.
-download() { (cd "$APT" && own_apt apt-get -q download "$@"); }
-# download_source PACKAGE=VERSION: upstream's archive of it, in $APT. This much of apt needs no dpkg-dev.
-download_source() { (cd "$APT" && own_apt apt-get -q source --download-only --tar-only --only-source "$1"); }
-
-# get_packages FOLDER SUITES CHOOSE...: unpack in FOLDER the packages that the command CHOOSE prints; FOLDER/source has their versions.
+# get_packages FOLDER deb|deb-src SUITES CHOOSE...: put into FOLDER what is in the packages that the command CHOOSE prints, of a source
+# package upstream's archive; FOLDER/source has their versions.
 get_packages() {
-	folder=$1 suites=$2
-	shift 2
+	folder=$1 type=$2 suites=$3
+	shift 3
 	# shellcheck disable=SC2086  # a list of words
-	apt_config deb $suites && progress "$ME: from the distribution" "$LOG" meter_download unpack_packages "$@"
+	apt_config "$type" $suites && progress "$ME: from the distribution" "$LOG" unpack_packages "$@" || return 1
+	rm -rf "$folder" "$APT"
+	mv "$folder.tmp" "$folder"
 }
-unpack_packages() {
+unpack_packages() (
 	own_apt apt-get -q update || :
-	chosen=$("$@") || { say "$chosen"; return 1; }
-	rm -rf "$folder.tmp" "$APT"/*.deb
-	# shellcheck disable=SC2086  # a list of words
-	download $chosen || return 1
-	for package in "$APT"/*.deb; do dpkg-deb -x "$package" "$folder.tmp" || return 1; done
-	# shellcheck disable=SC2086
-	say $chosen >"$folder.tmp/source" && rm -rf "$folder" "$APT" && mv "$folder.tmp" "$folder"
-}
+	chosen=$("$@") || chosen=''
+	[ -n "$chosen" ] || { echo "E: no suite of the mirror has what is wanted: $*"; return 1; }
+	rm -rf "$folder.tmp" && mkdir -p "$folder.tmp" && cd "$folder.tmp" && say "$chosen" >source || return 1
+	# shellcheck disable=SC2086  # a list of words; this much of apt needs no dpkg-dev
+	case $type in
+	deb-src) own_apt apt-get -q source --download-only --tar-only --only-source $chosen ;;
+	deb)
+		own_apt apt-get -q download $chosen || return 1
+		for package in ./*.deb; do dpkg-deb -x "$package" . && rm "$package" || return 1; done
+		;;
+	esac
+)

@@ -111,7 +111,7 @@ small_kernel() { # NAME
 	need "${CROSS}gcc"
 	make_dir "$O"
 	rc=0
-	progress "$ME: building $1" "$LOG" meter_none make_kernel "$1" || rc=1
+	progress "$ME: building $1" "$LOG" make_kernel "$1" || rc=1
 	[ "$rc" = 1 ] || { last='builds and links'; return; }
 	! disk_full "$LOG" || die "no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
 	last="$(grep -m 1 -E ' error: |configuration error|undefined reference|\*\*\* ' "$LOG" || tail -n 1 "$LOG") (log $LOG)"

@@ -30,7 +30,7 @@ check_folder() { # FOLDER MODE
 run() { # WHAT COMMAND...: leaves in found: file:function:what-is-wrong, without line numbers, which change
 	running=$1
 	shift
-	progress "$ME: $running" "$SCRATCH/log" meter_none "$@" || failed "coccicheck on $running"
+	progress "$ME: $running" "$SCRATCH/log" "$@" || failed "coccicheck on $running"
 	sed -n 's,^\(\./\)*\([^:]*\):[0-9]*:[0-9]*-[0-9]*: WARNING: \(.*\) in \([A-Za-z0-9_]*\)$,\2:\4:\3,p' "$OUT" |
 		tr -d '()' | tr ' ' '-' | sort -u >"$SCRATCH/found"
 }

@@ -3,7 +3,6 @@
 # A Debian package of the patched kernel, for a real machine, by the kernel's own bindeb-pkg.
 #   deb.sh          with CONFIG=file, or the distribution's: the newest in /boot, if this host is of the ARCH wanted, or that of its package
 #                   linux-config-<base>. ARCH=arm64 or x86
-#   deb.sh config   only that configuration: build/<base>/objects/deb-<arch>/.config
 #   deb.sh try      with the bench's configuration, or CONFIG=file; then the kernel is taken out of the package, for the bench to boot:
 #                   build/<base>/kernels/deb/Image. Called by kit/mk/check.mk
 # The packages are in build/deb/<base>/.
@@ -11,16 +10,18 @@ set -eu
 WANTED_ARCH=${ARCH:-arm64} # lib.sh clears the name that make gives it
 . "$(dirname -- "$0")/lib.sh"
 . "$KIT/apt.sh"
-MODE=${1:-build} CONFIG=${CONFIG:-}
-case $#,$MODE in 0,* | 1,config | 1,try) ;; *) die 'usage: deb.sh [config | try]' ;; esac
+CONFIG=${CONFIG:-}
+case $* in '' | try) ;; *) die 'usage: deb.sh [try]' ;; esac
 case $WANTED_ARCH in
 arm64) CPU=aarch64 DEBIAN=arm64 ;;
 x86) CPU=x86_64 DEBIAN=amd64 ;;
 *) die "ARCH=$WANTED_ARCH: not supported (known: arm64 x86)" ;;
 esac
-[ "$MODE$WANTED_ARCH" != tryx86 ] || die "ARCH=x86: the bench boots arm64 packages only: 'make deb ARCH=x86' builds one"
-[ -z "$CONFIG" ] || [ -f "$CONFIG" ] || die "CONFIG=$CONFIG: no such file"
-[ -z "$CONFIG" ] || grep -q '^CONFIG_' "$CONFIG" || die "CONFIG=$CONFIG: not a kernel configuration"
+[ "$*$WANTED_ARCH" != tryx86 ] || die "ARCH=x86: the bench boots arm64 packages only: 'make deb ARCH=x86' builds one"
+if [ -n "$CONFIG" ]; then
+	[ -f "$CONFIG" ] || die "CONFIG=$CONFIG: no such file"
+	grep -q '^CONFIG_' "$CONFIG" || die "CONFIG=$CONFIG: not a kernel configuration"
+fi
 set_cross "$WANTED_ARCH"
 need "${CROSS}gcc" gcc /usr/include/stdlib.h /usr/include/libelf.h /usr/include/openssl/bio.h make flex bison bc perl python3 \
 	dpkg-buildpackage dh_listpackages rsync cpio /usr/sbin/depmod
@@ -31,22 +32,21 @@ need_prepared_tree
 O=$WORK/objects/deb-$WANTED_ARCH MADE=$WORK/objects OUT=$BUILD_DIR/deb/$BASE LOG=$LOGS/deb-$WANTED_ARCH.log
 # What the changelog of a package needs, and no one's own; without it the version would be the tree's local commit.
 version=$(sed -n 's/^version=//p' "$WORK/source")
-export KDEB_PKGVERSION="$version-1" DEBFULLNAME='The PCIe ATS series' DEBEMAIL=ats@series.invalid KDEB_CHANGELOG_DIST=unstable KBUILD_BUILD_USER=ats KBUILD_BUILD_HOST=series
+export KDEB_PKGVERSION="$version-1" DEBFULLNAME='The PCIe ATS series' DEBEMAIL=ats@series.invalid KDEB_CHANGELOG_DIST=unstable
+export KBUILD_BUILD_USER=ats KBUILD_BUILD_HOST=series
 # What is needed was looked for above. Headers for building modules hold programs of the target, and need its libraries.
 [ -z "$CROSS" ] || export DEB_BUILD_PROFILES=pkg.linux-upstream.nokernelheaders
 deb_make() { kernel_make "$WANTED_ARCH" "$O" LOCALVERSION=-ats "$@"; }
 
-# Of this host's own kernels only where they are for the same processor.
-installed_config() {
-	[ "$(uname -m)" = "$CPU" ] || return 1
-	FROM=$(find /boot -maxdepth 1 -name 'config-*' ! -name '*-ats' 2>/dev/null | sort -V | tail -n 1) CONFIG=$FROM
-	[ -n "$CONFIG" ]
-}
-distribution_config() {
+# The newest of this host's own kernels, if they are for the same processor, or else the distribution's.
+find_config() {
+	[ "$(uname -m)" != "$CPU" ] || CONFIG=$(find /boot -maxdepth 1 -name 'config-*' ! -name '*-ats' 2>/dev/null | sort -V | tail -n 1)
+	FROM=$CONFIG
+	[ -z "$CONFIG" ] || return 0
 	package=linux-config-${BASE_PACKAGE#linux-source-} FOLDER=$O/distribution
 	CONFIG=$FOLDER/usr/src/$package/config.${DEBIAN}_none_$DEBIAN.xz
 	export ARCHITECTURE="$DEBIAN"
-	[ -f "$CONFIG" ] || get_packages "$FOLDER" 'trixie-backports forky sid bookworm-backports trixie' newest "$package" ||
+	[ -f "$CONFIG" ] || get_packages "$FOLDER" deb "$SUITES" newest "$package" ||
 		die "no configuration for Linux $BASE on $DEBIAN (looked in /boot and for the package $package, log $LOG): set CONFIG="
 	FROM="package $(cat "$FOLDER/source")"
 }
@@ -60,36 +60,28 @@ configure() {
 	deb_make olddefconfig || return 1
 	! grep -qx 'CONFIG_DEBUG_INFO=y' "$O/.config" || { echo "error: CONFIG_DEBUG_INFO is still enabled"; return 1; }
 }
-package() {
-	rm -f "$MADE"/linux-*.deb "$MADE"/linux-upstream_*
-	progress "$ME: building for $WANTED_ARCH" "$LOG" meter_objects deb_make DPKG_FLAGS=-d bindeb-pkg || failed 'building the package'
-	make_dir "$OUT"
-	rm -f "$OUT"/*"_$DEBIAN.deb"
-	for made in "$MADE"/linux-image-*.deb "$MADE"/linux-headers-*.deb; do [ ! -f "$made" ] || mv "$made" "$OUT"; done
-	rm -f "$MADE"/linux-*.deb "$MADE"/linux-upstream_*
-	PACKAGE=$(echo "$OUT"/linux-image-*"_$DEBIAN.deb")
-	[ -f "$PACKAGE" ] || die "bindeb-pkg wrote no linux-image package (log $LOG)"
-	say "$ME: $PACKAGE, $(du -m "$PACKAGE" | cut -f 1) MB, with $FROM, $(elapsed); install it with: apt install $PACKAGE"
-}
-take_kernel() {
-	rm -rf "$O/unpacked"
-	dpkg-deb -x "$PACKAGE" "$O/unpacked"
-	make_dir "$WORK/kernels/deb"
-	zcat -f "$O"/unpacked/boot/vmlinuz-* >"$WORK/kernels/deb/Image.tmp" || die "$PACKAGE has no /boot/vmlinuz-*"
-	mv "$WORK/kernels/deb/Image.tmp" "$WORK/kernels/deb/Image"
-}
 
 make_dir "$O"
-[ -n "$CONFIG" ] || [ "$MODE" != try ] || CONFIG=$WORK/objects/arm64/.config
+[ -n "$CONFIG" ] || [ $# = 0 ] || CONFIG=$WORK/objects/arm64/.config
 FROM=$CONFIG
-[ -n "$CONFIG" ] || installed_config || distribution_config
-progress "$ME: configuring, with $FROM" "$LOG" meter_none configure || failed 'configuring the kernel'
+[ -n "$CONFIG" ] || find_config
+progress "$ME: configuring, with $FROM" "$LOG" configure || failed 'configuring the kernel'
 # What the rest of it needs, an hour from now.
 ! grep -q '^CONFIG_KERNEL_ZSTD=y' "$O/.config" || need zstd
 ! grep -q '^CONFIG_MODULE_SIG=y' "$O/.config" || need openssl
-if [ "$MODE" = config ]; then
-	say "$ME: $O/.config, with $FROM: $(grep -c '=y$' "$O/.config") built in, $(grep -c '=m$' "$O/.config" || :) modules"
-	exit 0
-fi
-package
-[ "$MODE" != try ] || take_kernel
+
+rm -f "$MADE"/linux-*.deb
+progress "$ME: building for $WANTED_ARCH" "$LOG" deb_make DPKG_FLAGS=-d bindeb-pkg || failed 'building the package'
+make_dir "$OUT"
+rm -f "$OUT"/*"_$DEBIAN.deb" "$MADE"/linux-libc-dev*.deb "$MADE"/linux-upstream_*
+mv "$MADE"/linux-*.deb "$OUT"
+PACKAGE=$(echo "$OUT"/linux-image-*"_$DEBIAN.deb")
+[ -f "$PACKAGE" ] || die "bindeb-pkg wrote no linux-image package (log $LOG)"
+say "$ME: $PACKAGE, $(du -m "$PACKAGE" | cut -f 1) MB, with $FROM, $(elapsed); install it with: apt install $PACKAGE"
+[ $# != 0 ] || exit 0
+
+rm -rf "$O/unpacked"
+dpkg-deb -x "$PACKAGE" "$O/unpacked"
+make_dir "$WORK/kernels/deb"
+zcat -f "$O"/unpacked/boot/vmlinuz-* >"$WORK/kernels/deb/Image.tmp" || die "$PACKAGE has no /boot/vmlinuz-*"
+mv "$WORK/kernels/deb/Image.tmp" "$WORK/kernels/deb/Image"

@@ -6,8 +6,8 @@ set -eu
 
 missing() { packages | while read -r what package; do present "$what" || printf '%s ' "$package"; done; }
 install_packages() {
-	# shellcheck disable=SC2086  # nothing, or sudo
-	$SUDO env DEBIAN_FRONTEND=noninteractive sh -c 'apt-get -q update && apt-get -q install -y --no-install-recommends "$@"' install "$@"
+	# shellcheck disable=SC2086  # nothing, or sudo; a list of words
+	$SUDO env DEBIAN_FRONTEND=noninteractive sh -c "apt-get -q update && apt-get -q install -y --no-install-recommends $list"
 }
 list=$(missing) LOG=$BUILD_DIR/deps.log SUDO=''
 if [ -z "$list" ]; then
@@ -17,14 +17,11 @@ fi
 say "deps: missing: $list"
 command -v apt-get >/dev/null || die "no apt-get on this system: install the equivalents of: $list"
 if [ "$(id -u)" != 0 ]; then
-	SUDO=sudo
-	command -v sudo >/dev/null || die "no root and no sudo: ask your administrator to install: $list"
 	# A password is asked for here, not while the progress line is redrawn.
-	sudo true || die "sudo failed: ask your administrator to install: $list"
+	SUDO=sudo
+	{ command -v sudo && sudo true; } >/dev/null || die "no root and no sudo: ask your administrator to install: $list"
 fi
-# shellcheck disable=SC2086  # a list of words
-progress "deps: installing" "$LOG" meter_none install_packages $list ||
-	explain "$LOG" "installing $list failed" "$(grep -m 1 '^E:' "$LOG" || tail -n 1 "$LOG") (log $LOG)"
+progress "deps: installing" "$LOG" install_packages || :
 list=$(missing)
-[ -z "$list" ] || die "still missing after the installation: $list(log $LOG)"
+[ -z "$list" ] || explain "$LOG" "installing $list failed" "$(grep -m 1 '^E:' "$LOG" || tail -n 1 "$LOG") (log $LOG)"
 say "deps: installed, $(elapsed)"

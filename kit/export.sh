@@ -186,7 +186,6 @@ write() {
 }
 cover_letter() { echo "$OUT"/v*-0000-cover-letter.patch; }
 mails() { find "$OUT" -name '*.patch' ! -name '*-0000-*' | sort; }
-meter_mails() { printf '%s mails, ' "$(grep -c '\.patch$' "$LOG")"; }
 
 # ---- and whether they are what they should be
 
@@ -310,7 +309,7 @@ tap_begin "$TAP_NAME"
 for topic in $TOPICS; do
 	of "$topic"
 	keep "$(commits)"
-	progress "$ME: $topic: writing mails" "$LOG" meter_mails write || explain "$LOG" 'the mails cannot be written' "$(tail -n 1 "$LOG") (log $LOG)"
+	progress "$ME: $topic: writing mails" "$LOG" write || explain "$LOG" 'the mails cannot be written' "$(tail -n 1 "$LOG") (log $LOG)"
 	check "$topic"
 	[ -n "$REHEARSAL" ] || say "$ME: $(mails | wc -l) mails and a cover letter in $OUT"
 	[ -z "$VANILLA" ] || for file in $(edited_here); do say "$ME: $file of $TAG is not the same there and here, where it is the distribution's"; done

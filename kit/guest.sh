@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# guest.sh NAME: build what a guest starts with, build/<base>/guest/ARCH/NAME.cpio.gz, from bench/guest/NAME.list. Called by kit/mk/guest.mk.
+# guest.sh NAME: build what a guest starts with, build/<base>/guest/ARCH/NAME.cpio.gz, from bench/guest/NAME.list. Called by kit/mk/build.mk.
 # For NAME selftest the programs of tools/testing/selftests/iommu of the patched code are in it; "guest.sh selftest tree" takes those of the
 # tree as it is, and "guest.sh programs" compiles them and stops.
 set -eu
@@ -13,7 +13,8 @@ vtd) KARCH=x86 ;;
 esac
 # What a tree that is being edited has goes into folders of its own.
 [ "$LABEL" = tree ] && SUFFIX=-tree || SUFFIX=''
-GUEST=$WORK/guest/$KARCH$SUFFIX SELFTESTS=$WORK/guest/selftests$SUFFIX OUT=$WORK/guest/$KARCH/$NAME$SUFFIX.cpio.gz LIBCAP=$BUILD_DIR/libcap LOG=$LOGS/guest-$NAME.log
+GUEST=$WORK/guest/$KARCH$SUFFIX SELFTESTS=$WORK/guest/selftests$SUFFIX OUT=$WORK/guest/$KARCH/$NAME$SUFFIX.cpio.gz
+LIBCAP=$BUILD_DIR/libcap LOG=$LOGS/guest-$NAME.log
 set_cross "$KARCH"
 need "${CROSS}gcc" gcc python3
 HEADERS=$GUEST/headers
@@ -43,7 +44,7 @@ build_guest() {
 	make -C "$TOP/bench/guest" CC="${CROSS}gcc" HEADERS="$HEADERS/usr/include" KSELFTEST="$TREE/tools/testing/selftests" ARCH="$KARCH" \
 		GEN_INIT_CPIO="$TREE/usr/gen_init_cpio.c" O="$GUEST" SELFTESTS="$SELFTESTS" "$GUEST/$NAME.cpio.gz"
 }
-build() { progress "$ME: $BASE: building $NAME" "$LOG" meter_none build_guest || failed "$BASE: building $NAME"; }
+build() { progress "$ME: $BASE: building $NAME" "$LOG" build_guest || failed "$BASE: building $NAME"; }
 case $NAME in programs | selftest) "$KIT/libcap.sh" ;; esac
 on_branch "$LABEL" build
 [ "$NAME" != programs ] || exit 0

@@ -21,7 +21,7 @@ build() {
 # Without the lines that name the file, and without source lines: these may move.
 code() { "${CROSS}objdump" -dr --no-show-raw-insn "$O/$DIR/$1.o" | sed 1,3d; }
 compile() { # WITH|WITHOUT
-	progress "$ME: building the driver $1 tests" "$LOG" meter_none build || failed "building arm64 without KUNIT, $1 tests,"
+	progress "$ME: building the driver $1 tests" "$LOG" build || failed "building arm64 without KUNIT, $1 tests,"
 	for object in arm-smmu-v3 arm-smmu-v3-iommufd; do
 		code $object >"$O/$object.$1"
 		[ -s "$O/$object.$1" ] || die "$DIR/$object.o has no code"

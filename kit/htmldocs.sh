@@ -21,7 +21,7 @@ complaint() { # FILE
 }
 check() {
 	rm -rf "$HTML"
-	progress "$ME: building $(folders)" "$LOG" meter_none build || failed 'building the documentation'
+	progress "$ME: building $(folders)" "$LOG" build || failed 'building the documentation'
 	for file in $(touched 'Documentation/*.rst' 'drivers/*.[ch]' 'include/*.h'); do
 		said=$(complaint "$file")
 		if [ -z "$said" ]; then tap ok "htmldocs.$file"; else tap 'not ok' "htmldocs.$file: $said"; fi

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# kernel.sh LABEL FILE: build one kernel into build/<base>/kernels/LABEL/FILE. Called by kit/mk/kernel.mk.
+# kernel.sh LABEL FILE: build one kernel into build/<base>/kernels/LABEL/FILE. Called by kit/mk/build.mk.
 #   LABEL  unpatched, patched, without: that branch; san: the patched code with sanitizers; tree: what the prepared tree holds
 #   FILE   Image (arm64, for KUnit and the bench), bzImage (x86, with KASAN) or linux (UML)
 # All labels share the objects of FILE: kbuild decides what to compile.
@@ -10,15 +10,16 @@ LABEL=$1 FILE=$2
 load_pin
 SAN=''
 [ "$LABEL" != san ] || SAN=-san
+# How many objects a first build has, for the progress line.
 case $FILE in
-Image) KIND=arm64 KARCH=arm64 MADE=arch/arm64/boot/Image OBJECTS=${BASE_OBJECTS_arm64:-0} ;;
-bzImage) KIND=x86 KARCH=x86 MADE=arch/x86/boot/bzImage OBJECTS=${BASE_OBJECTS_arm64:-0} ;;
-linux) KIND=um KARCH=um MADE=linux OBJECTS=${BASE_OBJECTS_um:-0} ;;
+Image) KIND=arm64 MADE=arch/arm64/boot/Image ABOUT=1100 ;;
+bzImage) KIND=x86 MADE=arch/x86/boot/bzImage ABOUT=1300 ;;
+linux) KIND=um MADE=linux ABOUT=1000 ;;
 *) die "usage: kernel.sh LABEL Image|bzImage|linux" ;;
 esac
 O=$WORK/objects/$KIND$SAN${WARN:+-w1} OUT=$WORK/kernels/$LABEL/$FILE
 LOG=$LOGS/kernel-$KIND$SAN.log
-set_cross "$KARCH"
+set_cross "$KIND"
 need "${CROSS}gcc" gcc /usr/include/stdlib.h make flex bison bc perl python3
 [ "$KIND" != x86 ] || need /usr/include/libelf.h cmp
 
@@ -49,7 +50,7 @@ configure() {
 	fragments >"$O/fragments" || return 1
 	case $KIND in
 	x86) KCONFIG_ALLCONFIG=$O/fragments kernel_make x86 "$O" allnoconfig ;;
-	*) cp "$O/fragments" "$O/.config" && kernel_make "$KARCH" "$O" olddefconfig ;;
+	*) cp "$O/fragments" "$O/.config" && kernel_make "$KIND" "$O" olddefconfig ;;
 	esac || return 1
 	missing=$([ "$KIND" = x86 ] || lacking | paste -sd ' ')
 	[ -z "$missing" ] || { echo "error: this kernel does not have $missing: name it in BASE_LACKS of bases/$BASE"; return 1; }
@@ -57,8 +58,10 @@ configure() {
 # While a tree is being edited kbuild itself looks after the configuration.
 configured() { [ "$LABEL" = tree ] && [ -f "$O/.config" ] && fragments | cmp -s - "$O/fragments"; }
 build() {
-	configured || progress "$ME: $BASE $LABEL: configuring $KIND" "$LOG" meter_none configure || failed "$BASE $LABEL: configuring $KIND"
-	progress "$ME: $BASE $LABEL: building $KIND" "$LOG" meter_objects kernel_make "$KARCH" "$O" "${MADE##*/}" || failed "$BASE $LABEL: building $KIND"
+	[ -z "$SAN" ] || ABOUT=1500
+	[ ! -f "$O/vmlinux" ] || ABOUT=''
+	configured || progress "$ME: $BASE $LABEL: configuring $KIND" "$LOG" configure || failed "$BASE $LABEL: configuring $KIND"
+	progress "$ME: $BASE $LABEL: building $KIND" "$LOG" kernel_make "$KIND" "$O" "${MADE##*/}" || failed "$BASE $LABEL: building $KIND"
 	make_dir "${OUT%/*}"
 	# What is the same keeps its time, so that what was made from it stays.
 	cmp -s "$O/$MADE" "$OUT" || { cp "$O/$MADE" "$OUT.tmp" && mv "$OUT.tmp" "$OUT"; }

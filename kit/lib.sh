@@ -1,14 +1,12 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: GPL-2.0
 # Shared by kit/*.sh: paths, error messages, the progress runner.
-#
-# Exit codes of every script: 0 all is well, 1 a test failed, 2 bad use or a missing thing (one line on
-# stderr says what, and how to mend it), 3 the machine under test was lost.
+# Exit codes of every script: 0 all is well, 1 a test failed, 2 bad use or a missing thing (one line on stderr says what, and how to mend it),
+# 3 the machine under test was lost.
 
 TOP=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 KIT=$TOP/kit
-BUILD_DIR=${BUILD_DIR:-$TOP/build}
-case $BUILD_DIR in /*) ;; *) BUILD_DIR=$PWD/$BUILD_DIR ;; esac
+BUILD_DIR=$(realpath -ms -- "${BUILD_DIR:-$TOP/build}")
 JOBS=${JOBS:-$(nproc)}
 V=${V:-0}
 ME=$(basename "$0" .sh)
@@ -35,29 +33,23 @@ say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "$ME" "$*" >&2; exit 2; }
 
 # There is a queue for the kernel and one for QEMU, of one form: PROJECT says which of them a script works on.
-PROJECT=${PROJECT:-linux} DEFAULT_BASE=7.2
-export PROJECT
-# shellcheck disable=SC2034  # here and below: the scripts that source this file use these
+export PROJECT="${PROJECT:-linux}"
+DEFAULT_BASE=7.2
+# shellcheck disable=SC2034  # the scripts that source this file use these
 case $PROJECT in
 linux)
-	BASE=${BASE:-$DEFAULT_BASE} ROOT=$TOP
-	WORK=$BUILD_DIR/$BASE TREE=$BUILD_DIR/$BASE/linux
-	TITLE=Linux KIND_OF=kernel VAR=LINUX BASE_VAR=BASE MARK=Makefile
+	TITLE=Linux VAR=LINUX BASE_VAR=BASE MARK=Makefile BASE=${BASE:-$DEFAULT_BASE} ROOT=$TOP WORK=$BUILD_DIR/$BASE
 	FROM_TARBALL=${LINUX_TARBALL:-} FROM_TREE=${LINUX_TREE:-}
 	;;
 qemu)
-	BASE=${QEMU_BASE:-10.2} ROOT=$TOP/bench/qemu
-	WORK=$BUILD_DIR/qemu-$BASE TREE=$BUILD_DIR/qemu-$BASE/qemu
-	TITLE=QEMU KIND_OF=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION
+	TITLE=QEMU VAR=QEMU BASE_VAR=QEMU_BASE MARK=VERSION BASE=${QEMU_BASE:-10.2} ROOT=$TOP/bench/qemu WORK=$BUILD_DIR/qemu-$BASE
 	FROM_TARBALL=${QEMU_TARBALL:-} FROM_TREE=${QEMU_TREE:-}
 	;;
 *) die "no such project: PROJECT=$PROJECT (known: linux qemu)" ;;
 esac
-PIN=$ROOT/bases/$BASE
+PIN=$ROOT/bases/$BASE TREE=$WORK/$PROJECT RESULTS=$BUILD_DIR/results/${WORK##*/} LOGS=$WORK/log
 # shellcheck disable=SC2034
-SERIES=$ROOT/series
-# shellcheck disable=SC2034
-RESULTS=$BUILD_DIR/results/${WORK##*/} LOGS=$WORK/log DOWNLOADS=$BUILD_DIR/download DOWNLOAD_CACHE=${DOWNLOAD_CACHE:-}
+DOWNLOADS=$BUILD_DIR/download DOWNLOAD_CACHE=${DOWNLOAD_CACHE:-}
 ticker_pid='' to_remove=''
 
 case $TOP$BUILD_DIR in
@@ -67,26 +59,18 @@ elapsed() { say "$(($(date +%s) - STARTED)) s"; }
 tree_git() { git -C "$TREE" "$@"; }
 
 # packages: "what package" of this host, one a line; what is a command or a file.
-packages() {
-	awk -v host="$(uname -m)" '!/^#/ && NF && ($3 == "any" || $3 == host) { print $1, $2 }' "$KIT/packages"
-}
-
+packages() { awk -v host="$(uname -m)" '!/^#/ && ($3 == "any" || $3 == host) { print $1, $2 }' "$KIT/packages"; }
 present() {
+	# shellcheck disable=SC2086  # it may be a pattern
 	case $1 in
-	/*)
-		# shellcheck disable=SC2086  # it may be a pattern
-		set -- $1
-		[ -e "$1" ]
-		;;
-	*) command -v "$1" >/dev/null 2>&1 ;;
-	esac
+	/*) ls -d $1 ;;
+	*) command -v "$1" ;;
+	esac >/dev/null 2>&1
 }
-
 # need WHAT...: refuse to start what could only fail later.
 need() {
 	for what; do
-		present "$what" && continue
-		die "$what is missing: 'make deps' installs it (package $(packages | awk -v w="$what" '$1 == w { print $2 }'))"
+		present "$what" || die "$what is missing: 'make deps' installs it (package $(packages | awk -v w="$what" '$1 == w { print $2 }'))"
 	done
 }
 
@@ -96,8 +80,7 @@ load_pin() {
 	. "$PIN"
 }
 
-# For a script that goes through every base, the default one first. A base of which only the source is missing says so in one
-# line; to the default one that must not happen.
+# For a script that goes through every base, the default one first, of which the source must not be missing.
 bases() { say "$DEFAULT_BASE"; find "$TOP/bases" -type f -printf '%f\n' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
 source_of() { # BASE
 	[ "$1" != "$DEFAULT_BASE" ] || return 0
@@ -108,14 +91,13 @@ source_of() { # BASE
 # ---- building kernels
 
 set_cross() { # ARCH of the kernel: the prefix of its compiler
-	CROSS=''
 	case $1,$(uname -m) in
 	arm64,x86_64) CROSS=aarch64-linux-gnu- ;;
 	x86,aarch64) CROSS=x86_64-linux-gnu- ;;
+	*) CROSS='' ;;
 	esac
 }
-# The compilers, through ccache when there is one. It goes by the files that the compiler says it has read: preprocessing each of them first makes
-# a cold build a third longer.
+# Through ccache when there is one. It goes by the files that the compiler has read: to preprocess each makes a cold build a third longer.
 use_ccache() {
 	CC=${CROSS}gcc HOSTCC=gcc
 	command -v ccache >/dev/null || return 0
@@ -130,13 +112,15 @@ kernel_make() {
 	set_cross "$karch"
 	use_ccache
 	# shellcheck disable=SC2086  # nothing, or -j
-	make -C "$TREE" ARCH="$karch" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$kobjects" LOCALVERSION='' ${WARN:+W=1 KERNELDOC=/dev/null} $PARALLEL "$@"
+	make -C "$TREE" ARCH="$karch" ${CROSS:+"CROSS_COMPILE=$CROSS"} CC="$CC" HOSTCC="$HOSTCC" O="$kobjects" LOCALVERSION='' \
+		${WARN:+W=1 KERNELDOC=/dev/null} $PARALLEL "$@"
 }
 # failed WHAT: a build that fails is a failed test, reported in one line.
 # shellcheck disable=SC2153  # LOG is the script's
 failed() {
 	need_space "$LOG" "$1"
-	first=$(grep -m 1 -E '(^| )(error|ERROR): |undefined reference|^Missing: |^ERROR|Error [0-9]|\*\*\* ' "$LOG" || grep -m 1 '^FAILED: ' "$LOG" || tail -n 1 "$LOG")
+	first=$(grep -m 1 -E '(^| )(error|ERROR): |undefined reference|^Missing: |^ERROR|Error [0-9]|\*\*\* ' "$LOG" ||
+		grep -m 1 '^FAILED: ' "$LOG" || tail -n 1 "$LOG")
 	printf '%s: %s failed: %s (log %s)\n' "$ME" "$1" "$first" "$LOG" >&2
 	[ -z "${TAP:-}" ] || { tap 'not ok' "$1 failed: $first" && tap_end; } || :
 	exit 1
@@ -147,29 +131,27 @@ explain() {
 	need_space "$1" "$2"
 	die "$2: $3"
 }
-need_space() { ! disk_full "$1" || die "$2: no space left in $BUILD_DIR: free some, or set BUILD_DIR="; } # LOG WHAT
+# LOG WHAT
+need_space() { ! disk_full "$1" || die "$2: no space left in $BUILD_DIR: free some, or set BUILD_DIR="; }
 # On a full disk the log may be the very thing that could not be written.
 disk_full() { grep -qisE 'no space left|disk quota exceeded' "$1" || [ "$(free_mb "$BUILD_DIR")" = 0 ]; }
 free_mb() { df -Pk "$1" | awk 'NR == 2 { print int($4 / 1024) }'; }
 make_dir() { mkdir -p "$1" 2>/dev/null || die "cannot create $1: check free space and permissions"; }
 
-# progress WHAT LOG METER COMMAND...: run COMMAND into LOG. On a terminal one line keeps changing, elsewhere a
-# line appears every 15 s; METER is called to say how far it is. The ticker, not the command, is in the
-# background, so that a short command costs nothing extra.
+# progress WHAT LOG COMMAND...: run COMMAND into LOG, and show where its log is: on a terminal in one line that keeps changing, elsewhere
+# every 15 s. The ticker, not the command, is in the background, so that a short command costs nothing extra.
 progress() {
-	what=$1 log=$2 meter=$3
-	shift 3
+	what=$1 log=$2 rc=0
+	shift 2
 	make_dir "$(dirname "$log")"
 	if [ "$V" = 1 ]; then
-		echo 2 >"$log.rc"
-		{ rc=0; ("$@") || rc=$?; echo "$rc" >"$log.rc"; } 2>&1 </dev/null | tee "$log"
+		{ ("$@") || rc=$?; echo "$rc" >"$log.rc"; } 2>&1 </dev/null | tee "$log"
 		return "$(cat "$log.rc")"
 	fi
 	: >"$log"
-	ticker "$what" "$log" "$meter" 9>&- &
+	ticker 9>&- &
 	ticker_pid=$!
 	on_exit
-	rc=0
 	"$@" >"$log" 2>&1 </dev/null || rc=$?
 	stop_ticker
 	wait "$ticker_pid" 2>/dev/null || :
@@ -178,43 +160,36 @@ progress() {
 	return "$rc"
 }
 
+# It ends by itself when the script was killed: $$ is the script also in here.
+ticker() {
+	from=$(date +%s) pause=15 format='%s: %s s: %s (log %s)\n' tick=0
+	[ -n "$server" ] || [ ! -t 1 ] || pause=1 format='\r\033[K%s: %s s: %s (log %s)'
+	while sleep 1 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+		tick=$((tick + 1))
+		# shellcheck disable=SC2059  # one of the two above
+		[ $((tick % pause)) != 0 ] || printf "$format" "$what" "$(($(date +%s) - from))" "$(how_far)" "$log"
+	done
+}
+# The end of the log; of a kernel that is built for the first time how much there is of it. ninja counts by itself.
+how_far() {
+	if [ -n "${ABOUT:-}" ]; then
+		say "$(grep -c '^  [A-Z]' "$log") of about $ABOUT objects"
+	else
+		tail -n 1 "$log" | tr -s ' \r\t' ' ' | cut -c 1-60
+	fi
+}
+# A ticker that has only just begun would lose any other signal to the script's traps, and be waited for for ever.
+stop_ticker() { kill -KILL "$ticker_pid" 2>/dev/null || :; }
+
 # Whatever a script may leave behind when it ends early: the ticker, a folder to_remove, and what it has borrowed.
 on_exit() {
 	trap clean_up EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
+	trap 'exit 143' INT TERM HUP
 }
 clean_up() {
 	[ -z "$ticker_pid" ] || stop_ticker
 	[ -z "$to_remove" ] || rm -rf "$to_remove"
 	[ "${BORROWER:-}" != "$$" ] || give_back
-}
-
-# A ticker that has only just begun would lose any other signal to the script's traps, and be waited for for ever.
-stop_ticker() { kill -KILL "$ticker_pid" 2>/dev/null || :; }
-
-# It ends by itself when the script was killed: $$ is the script also in here.
-ticker() {
-	from=$(date +%s) pause=15 open='' close='\n' tick=0
-	[ -n "$server" ] || [ ! -t 1 ] || { pause=1 open='\r\033[K' close=''; }
-	while sleep 1 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
-		tick=$((tick + 1))
-		[ $((tick % pause)) = 0 ] || continue
-		# shellcheck disable=SC2059  # the two constants above
-		printf "$open%s: %s%s s, log %s$close" "$1" "$($3 2>/dev/null)" "$(($(date +%s) - from))" "$2"
-	done
-}
-
-# Meters for progress.
-meter_none() { :; }
-meter_download() { printf '%s MB, ' "$(du -sm "$BUILD_DIR/apt" "$DOWNLOADS" 2>/dev/null | awk '{ s += $1 } END { print s }')"; }
-meter_tree() { printf '%s of about %s MB, ' "$(du -sm "$TREE.tmp" 2>/dev/null | cut -f 1)" "${BASE_TREE_MB:-?}"; }
-
-# Only of a first build is it known, in OBJECTS, how many there will be.
-meter_objects() {
-	printf '%s' "$(grep -cE '^  (HOST)?(CC|AS|LD|AR) ' "$LOG")"
-	[ -z "${OBJECTS:-}" ] || [ -f "$O/vmlinux" ] || printf ' of about %s' "$OBJECTS"
-	printf ' objects, '
 }
 
 # Results of a check, as TAP: under its name when it is whole. With QUIET=1 only there, else on the screen too.
@@ -229,18 +204,16 @@ tap() { # ok|'not ok' DESCRIPTION
 	say "$line" >>"$TAP.tmp"
 	[ "${QUIET:-0}" = 1 ] || say "$line"
 }
-tap_count() { grep -c "^$1 [0-9]" "$TAP.tmp" || :; }
 # Nothing run is no success.
 tap_end() {
-	good=$(tap_count ok) bad=$(tap_count 'not ok')
+	good=$(grep -c '^ok ' "$TAP.tmp") bad=$(grep -c '^not ok ' "$TAP.tmp") || :
 	say "1..$((good + bad))" >>"$TAP.tmp"
 	mv "$TAP.tmp" "$TAP"
 	say "$ME: $good passed, $bad failed, $(elapsed); results in $TAP"
 	[ "$bad" = 0 ] && [ "$good" != 0 ]
 }
 
-# One run at a time has the build folder: make takes the lock, or a script that is called by itself. What the last run has started may end a
-# moment after it.
+# One run at a time has the build folder: make's, or that of a script called by itself. What the last one has started may end a moment after it.
 lock() {
 	[ "${LOCKED:-}" != "$BUILD_DIR" ] || return 0
 	make_dir "$BUILD_DIR"
@@ -258,8 +231,7 @@ lock_tree() {
 	recover
 }
 
-# A run that changes the tree for a while (a mutant, the unpatched code) leaves a note of how to undo it. A
-# killed run is undone by whoever comes next.
+# A run that changes the tree for a while (a mutant, the unpatched code) leaves a note of how to undo it. A killed run is undone by the next.
 borrow() {
 	say "$*" >"$WORK/borrowed"
 	BORROWER=$$
@@ -270,20 +242,15 @@ give_back() {
 	read -r how what <"$WORK/borrowed" || :
 	case $how in
 	mutant)
-		if tree_git apply -R --check "$what" 2>/dev/null; then
-			tree_git apply -R --whitespace=nowarn "$what"
-		elif ! tree_git apply --check "$what" 2>/dev/null; then
+		tree_git apply -R --whitespace=nowarn "$what" 2>/dev/null || tree_git apply --check "$what" 2>/dev/null ||
 			printf "%s: %s could not be removed from %s completely: look at 'git diff' there\\n" "$ME" "$what" "$TREE" >&2
-		fi
 		;;
 	branch) tree_git checkout -q "$what" ;;
 	esac
 	rm -f "$WORK/borrowed"
 }
 recover() {
-	[ -f "$WORK/borrowed" ] || return 0
-	read -r how _ <"$WORK/borrowed" || :
-	say "$ME: restoring the tree after a killed run ($how)"
+	[ ! -f "$WORK/borrowed" ] || say "$ME: restoring the tree after a killed run ($(cat "$WORK/borrowed"))"
 	give_back
 }
 # on_branch LABEL COMMAND...: run COMMAND while the tree has the code of LABEL (see kernel.sh).
@@ -296,11 +263,11 @@ on_branch() {
 	*) ref=$1 ;;
 	esac
 	shift
-	if [ "$ref" = HEAD ] || { tree_is_clean && [ "$(tree_git rev-parse HEAD)" = "$(tree_git rev-parse "$ref^{commit}")" ]; }; then
+	[ "$ref" = HEAD ] || need_clean_tree
+	if [ "$(tree_git rev-parse HEAD)" = "$(tree_git rev-parse "$ref^{commit}")" ]; then
 		"$@"
 		return
 	fi
-	need_clean_tree
 	borrow branch "$(tree_git symbolic-ref -q --short HEAD || tree_git rev-parse HEAD)"
 	tree_git checkout -q --detach "$ref"
 	"$@"
@@ -316,15 +283,11 @@ begin() {
 }
 
 tree_is_clean() { [ -z "$(tree_git status --porcelain)" ]; }
-need_prepared_tree() {
-	[ "$(tree_git symbolic-ref -q --short HEAD)" = series ] || die "$TREE is not on branch series: run 'git -C $TREE checkout series'"
-	tree_is_prepared || die "$TREE has commits that are not in the queue: run 'make refresh'"
-	need_clean_tree
-}
 tree_is_prepared() {
-	[ "$(tree_git symbolic-ref -q --short HEAD)" = series ] &&
-		[ "$(tree_git rev-parse HEAD)" = "$(tree_git rev-parse refs/prepared/series)" ]
+	[ "$(tree_git symbolic-ref -q --short HEAD)" = series ] && [ "$(tree_git rev-parse HEAD)" = "$(tree_git rev-parse refs/prepared/series)" ]
 }
-need_clean_tree() {
-	tree_is_clean || die "$TREE has uncommitted edits: commit them and run 'make refresh', or run 'git stash'"
+need_clean_tree() { tree_is_clean || die "$TREE has uncommitted edits: commit them and run 'make refresh', or run 'git stash'"; }
+need_prepared_tree() {
+	tree_is_prepared || die "$TREE is not at the end of branch series as prepared: run 'make refresh', or 'git -C $TREE checkout series'"
+	need_clean_tree
 }

@@ -8,8 +8,7 @@ set -eu
 LIBCAP=$BUILD_DIR/libcap LOG=$LOGS/libcap.log
 lock
 if [ -f "$LIBCAP/source" ] || { [ "$(uname -m)" = aarch64 ] && [ -f /usr/include/sys/capability.h ]; }; then exit 0; fi
-make_dir "$LOGS"
 export ARCHITECTURE=arm64
-get_packages "$LIBCAP" 'bookworm trixie' oldest libcap-dev ||
+get_packages "$LIBCAP" deb 'bookworm trixie' oldest libcap-dev ||
 	explain "$LOG" 'no static libcap for arm64' "the mirror failed, or this is not Debian (log $LOG): check the network"
 say "$ME: $(cat "$LIBCAP/source") for arm64, in $LIBCAP"

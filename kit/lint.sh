@@ -91,7 +91,7 @@ gate() { # GATE FILE...
 		(cd "$TREE" && codespell "$@") >"$LINT/raw" 2>"$LINT/errors" || :
 		! [ -s "$LINT/errors" ] || did_not_run "$1" "$(tail -n 1 "$LINT/errors")" >>"$LINT/raw"
 		;;
-	checkpatch) progress "$ME: checkpatch" "$LOGS/lint-checkpatch.log" meter_none checkpatch ;;
+	checkpatch) progress "$ME: checkpatch" "$LOGS/lint-checkpatch.log" checkpatch ;;
 	get_maintainer) for file; do maintained "$file"; done >"$LINT/raw" ;;
 	shellcheck) (cd "$TOP" && printf '%s\n' "$@" | xargs -n 8 -P "$JOBS" shellcheck -f gcc) >"$LINT/raw" 2>&1 || : ;;
 	esac
@@ -130,7 +130,7 @@ compile() {
 		make_dir "$O/$arch"
 		[ -n "$objects" ] || continue
 		# shellcheck disable=SC2086  # a list of names
-		progress "$ME: $SIDE: compiling for $arch" "$log" meter_none compile_for $arch $objects || made=no
+		progress "$ME: $SIDE: compiling for $arch" "$log" compile_for $arch $objects || made=no
 		for object in $objects; do
 			if grep -qE "^  CHECK .*[ /]${object%o}c\$" "$log" && [ -f "$O/$arch/$object" ]; then continue; fi
 			did_not_run "${object%o}c" "$arch: $(complaint "$log")"
@@ -158,7 +158,7 @@ selftests() {
 	make_dir "$O/selftests"
 	"$KIT/libcap.sh"
 	# shellcheck disable=SC2086  # a list of names
-	progress "$ME: $SIDE: compiling the selftests" "$log" meter_none compile_selftests $sources ||
+	progress "$ME: $SIDE: compiling the selftests" "$log" compile_selftests $sources ||
 		did_not_run "$(say "$sources" | head -n 1)" "$(complaint "$log")" >>"$LINT/raw"
 	sed -nE 's,^[^ /:]+:[0-9]+:[0-9]+: (warning|error|fatal error): ,tools/testing/selftests/iommu/&,p' "$log" >>"$LINT/raw"
 }
@@ -169,7 +169,7 @@ coccicheck() { # FILE...
 	rm -rf "$LINT/cocci" "$debug"
 	mkdir -p "$LINT/cocci"
 	(cd "$TREE" && cp --parents "$@" "$LINT/cocci")
-	if progress "$ME: $SIDE: coccicheck" "$log" meter_none make -C "$TREE" coccicheck MODE=report M="$LINT/cocci" J="$JOBS" DEBUG_FILE="$debug" &&
+	if progress "$ME: $SIDE: coccicheck" "$log" make -C "$TREE" coccicheck MODE=report M="$LINT/cocci" J="$JOBS" DEBUG_FILE="$debug" &&
 		grep -q -e --cocci-file "$debug"; then
 		sed -nE "s,^($LINT/cocci/|\\./)?(drivers/[^:]*:),\\2,p" "$log" >"$LINT/raw"
 	else

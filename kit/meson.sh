@@ -10,22 +10,17 @@ TOOLS=$BUILD_DIR/tools LOG=$LOGS/meson.log
 
 wanted() { sed -n "s/^$1 = { accepted = \">=\\([0-9.]*\\)\".*/\\1/p" "$TREE/pythondeps.toml" 2>/dev/null | head -n 1; }
 # As configure asks: for the Python packages, not for the commands.
-installed() {
-	PYTHONPATH="$TOOLS/usr/lib/python3/dist-packages" /usr/bin/python3 -c '
-from importlib.metadata import version
-print(version("meson"), version("pycotap"))' 2>/dev/null
-}
 enough() {
-	[ -n "$(wanted meson)" ] || return 0
-	! ls "$TREE"/python/wheels/meson-*.whl >/dev/null 2>&1 || return 0
-	have=$(installed) && at_least "${have% *}" "$(wanted meson)" && at_least "${have#* }" "$(wanted pycotap)"
+	[ -n "$(wanted meson)" ] && ! ls "$TREE"/python/wheels/meson-*.whl >/dev/null 2>&1 || return 0
+	have=$(PYTHONPATH="$TOOLS/usr/lib/python3/dist-packages" /usr/bin/python3 -c '
+from importlib.metadata import version
+print(version("meson"), version("pycotap"))' 2>/dev/null) && at_least "${have% *}" "$(wanted meson)" && at_least "${have#* }" "$(wanted pycotap)"
 }
 # The oldest that is new enough: what QEMU was made with.
 choose() { oldest meson "$(wanted meson)" && oldest python3-pycotap "$(wanted pycotap)"; }
 
 lock
 if enough; then exit 0; fi
-make_dir "$LOGS"
-{ get_packages "$TOOLS" 'bookworm-backports trixie' choose && enough; } ||
+{ get_packages "$TOOLS" deb 'bookworm-backports trixie' choose && enough; } ||
 	explain "$LOG" "QEMU needs meson $(wanted meson) and pycotap $(wanted pycotap) or later" "install them, or check the network (log $LOG)"
-say "$ME: $(cat "$TOOLS/source"), for QEMU only, in $TOOLS"
+say "$ME: $(paste -sd ' ' "$TOOLS/source"), for QEMU only, in $TOOLS"

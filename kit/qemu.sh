@@ -21,7 +21,7 @@ base)
 esac
 CROSS=''
 need gcc ninja pkg-config /usr/bin/python3 '/usr/lib/python3.*/ensurepip' /usr/include/stdlib.h /usr/include/zlib.h \
-	/usr/include/glib-2.0/glib.h /usr/include/pixman-1/pixman.h /usr/include/libfdt.h
+	/usr/include/glib-2.0/glib.h /usr/include/libfdt.h
 use_ccache
 # The two builds of QEMU are in different folders, and have most objects in common.
 export CCACHE_NOHASHDIR=1
@@ -67,10 +67,6 @@ build() {
 	# shellcheck disable=SC2086  # a list of words
 	ninja -C "$O" -j "$JOBS" $TARGETS
 }
-meter_steps() {
-	step=$(sed -n 's,^\[\([0-9]*\)/\([0-9]*\)\] .*,\1 of \2,p' "$LOG" | tail -n 1)
-	printf '%s steps, ' "${step:-0 of about $BASE_STEPS}"
-}
-configuration 2>/dev/null | cmp -s - "$O/made-from" || progress "$ME: configuring" "$LOG" meter_none configure || failed 'configuring QEMU'
-progress "$ME: building" "$LOG" meter_steps build || failed 'building QEMU'
+configuration 2>/dev/null | cmp -s - "$O/made-from" || progress "$ME: configuring" "$LOG" configure || failed 'configuring QEMU'
+progress "$ME: building" "$LOG" build || failed 'building QEMU'
 say "$ME: QEMU $(sed -n 's/^version=//p' "$WORK/source")$([ "${1:-}" != base ] || say ' without the queue') in $O, $(elapsed)"

@@ -16,12 +16,12 @@ x86_make() { kernel_make x86 "$O" KCFLAGS=-Werror "$@"; }
 configure() { KCONFIG_ALLCONFIG=$KIT/config/x86.config x86_make allnoconfig prepare; }
 edited() { tree_git diff --name-only base -- drivers/pci drivers/iommu/amd drivers/iommu/intel | sed -n '/\/tests\//d; s/\.c$/.o/p'; }
 check() { # OBJECT...
-	progress "$ME: configuring" "$LOG" meter_none configure || failed 'configuring x86'
+	progress "$ME: configuring" "$LOG" configure || failed 'configuring x86'
 	# shellcheck disable=SC2046  # a list of names
 	[ $# != 0 ] || set -- $(edited)
 	for object; do
 		object=${object#x86.}
-		if progress "$ME: building $object" "$LOG" meter_none x86_make "$object"; then
+		if progress "$ME: building $object" "$LOG" x86_make "$object"; then
 			tap ok "x86.$object"
 		else
 			need_space "$LOG" "$object"
