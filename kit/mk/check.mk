@@ -15,7 +15,7 @@ $(eval $(call simple,coccinelle,$(wildcard kit/tests/coccinelle/*) $(wildcard ho
 $(eval $(call simple,x86,kit/config/x86.config))
 $(eval $(call simple,hot-path,kit/config/hot-path.config))
 $(eval $(call simple,htmldocs))
-$(R)/lint.tap: $(TREE_INPUTS) $(wildcard kit/*.sh) MAINTAINERS
+$(R)/lint.tap: $(TREE_INPUTS) $(wildcard kit/*.sh kit/judge/*.py kit/tests/*.py) .pylintrc MAINTAINERS
 	@+$(call check,QUIET=1 kit/lint.sh)
 $(R)/rehearsal.tap: $(TREE_INPUTS) kit/export.sh $(wildcard series/*/cover*.txt)
 	@+$(call check,QUIET=1 V=0 kit/export.sh)
@@ -37,7 +37,7 @@ $(R)/attribution.json: $(MUTANTS_NEED) $(W)/guest/arm64/selftest.cpio.gz $(wildc
 $(QR)/mutants.json: $(QEMU) $(wildcard bench/qemu/series/mutants/*) kit/judge/mutants.py
 	@+PROJECT=qemu $(JUDGE) mutants $@ all
 
-lint: $(R)/lint.tap ## the kernel's own checks over what the series touches, before and after: nothing new
+lint: $(R)/lint.tap ## the kernel's own checks over what the series touches, before and after: nothing new; shellcheck and pylint over our own
 	@$(JUDGE) show $<
 checkpatch: $(W)/prepared ## of these, the kernel's checkpatch.pl --strict over each patch, and get_maintainer.pl
 	@+kit/lint.sh checkpatch get_maintainer
