@@ -18,27 +18,20 @@ build() {
 	fi
 	kernel_make arm64 "$O" "$DIR/arm-smmu-v3.o" "$DIR/arm-smmu-v3-iommufd.o"
 }
-# Without the lines that name the file, and without source lines: these may move.
-code() { "${CROSS}objdump" -dr --no-show-raw-insn "$O/$DIR/$1.o" | sed 1,3d; }
 compile() { # WITH|WITHOUT
 	progress "$ME: building the driver $1 tests" "$LOG" meter_none build || failed "building arm64 without KUNIT, $1 tests,"
 	for object in arm-smmu-v3 arm-smmu-v3-iommufd; do
-		code $object >"$O/$object.$1"
+		# Without the lines that name the file, and without source lines: these may move.
+		"${CROSS}objdump" -dr --no-show-raw-insn "$O/$DIR/$object.o" | sed 1,3d >"$O/$object.$1"
 		[ -s "$O/$object.$1" ] || die "$DIR/$object.o has no code"
 	done
 }
 
 # The patches that branch unpatched has as well are those of the tests.
-subjects() { tree_git log --reverse --format=%s "base..$1"; }
-tests=$(subjects unpatched | wc -l)
-first=$(subjects refs/prepared/series | grep -nxF "$(subjects unpatched | head -n 1)" | cut -d : -f 1)
-last=$((first + tests - 1)) behind=$(($(subjects refs/prepared/series | wc -l) - first - tests + 1))
-if [ "$tests" = 0 ] || [ "$(subjects refs/prepared/series | sed -n "$first,${last}p")" != "$(subjects unpatched)" ]; then
-	die "series/order: the patches marked test must be consecutive"
-fi
+tree_git log --format=%s base..unpatched | tr '\n' '\0' | FORCE=0 xargs -0 "$TOP/judge" prepare without
 tap_begin hot-path
-on_branch "refs/prepared/series~$((behind + tests))" compile without
-on_branch "refs/prepared/series~$behind" compile with
+on_branch without compile without
+on_branch patched compile with
 for object in arm-smmu-v3 arm-smmu-v3-iommufd; do
 	if cmp -s "$O/$object.without" "$O/$object.with"; then
 		tap ok "$object.o: $(grep -c '^ ' "$O/$object.with") instructions, the same with and without tests"
