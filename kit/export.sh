@@ -89,13 +89,17 @@ commit() {
 
 description() {
 	sed '/^Needs: /d' "$COVER"
-	"$TOP/judge" queue needs "$topic" | while read -r name; do head -n 1 "$("$TOP/judge" queue cover "$name")"; done |
-		sed '1s/^/\nThis applies after the series\n\n/; s/\([^\n]*\)$/  "\1"/'
-	printf '\nResults\n-------\n\n'
+	below=$("$TOP/judge" queue needs "$topic" | while read -r name; do head -n 1 "$("$TOP/judge" queue cover "$name")"; done | sed 's/.*/  "&"/')
+	[ -z "$below" ] || printf '\nThis applies after the series\n\n%s\n' "$below"
 	# Results are of this queue when they are younger than it.
-	find "$RESULTS" -maxdepth 1 -name '*.json' -newer "$TREE/.git/prepared" 2>/dev/null | sort | while read -r json; do
-		"$TOP/judge" tally 0 "$json" | sed -n '1s/^/  /p'
-	done | sed "1s/^/Of all topics together on $TAG, unpatched and patched, what is as expected:\n\n/" | grep . -m 999 || echo 'Not run where this was exported.'
+	results=$(find "$RESULTS" -maxdepth 1 -name '*.json' -newer "$TREE/.git/prepared" 2>/dev/null | sort |
+		while read -r json; do "$TOP/judge" tally 0 "$json" | sed -n '1s/^/  /p'; done)
+	printf '\nResults\n-------\n\n'
+	if [ -n "$results" ]; then
+		printf 'Of all topics together on %s, unpatched and patched, what is as expected:\n\n%s\n' "$TAG" "$results"
+	else
+		echo 'Not run where this was exported.'
+	fi
 	printf '\n%s\n' "$BASE_LINE"
 }
 # All mails of a topic go to all who maintain what it touches: people are named, lists get copies, EXPORT_TO of the pin comes first. Names of any
