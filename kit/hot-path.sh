@@ -28,10 +28,16 @@ compile() { # WITH|WITHOUT
 }
 
 # The patches that branch unpatched has as well are those of the tests.
-tree_git log --format=%s base..unpatched | tr '\n' '\0' | FORCE=0 xargs -0 "$TOP/judge" prepare without
+tree_git log --format=%s base..unpatched >"$O/tests"
+tree_git log --format='%s%x09%H' base..refs/prepared/series |
+	awk -F '\t' 'NR == FNR { test[$0]; next } $1 in test { print $2 }' "$O/tests" - >"$O/commits"
+last=$(head -n 1 "$O/commits") first=$(tail -n 1 "$O/commits")
+if [ -z "$first" ] || [ "$(tree_git rev-list --count "$first^..$last")" != "$(wc -l <"$O/tests")" ]; then
+	die "series/order: the patches marked test must be consecutive"
+fi
 tap_begin hot-path
-on_branch without compile without
-on_branch patched compile with
+on_branch "$first^" compile without
+on_branch "$last" compile with
 for object in arm-smmu-v3 arm-smmu-v3-iommufd; do
 	if cmp -s "$O/$object.without" "$O/$object.with"; then
 		tap ok "$object.o: $(grep -c '^ ' "$O/$object.with") instructions, the same with and without tests"
