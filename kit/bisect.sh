@@ -6,7 +6,6 @@
 #   um-PCI_ATS ...   small kernels, each without what it is called after (see configurations): build and link
 #   x86              the same with nothing off: the Intel and AMD drivers
 #   selftests        the programs of tools/testing/selftests/iommu that are there at that point: compile, warnings as errors
-#   judge selftest   what is too slow for each patch: scenarios and selftests in guests, at the end of the whole series, all pass
 # A kernel must not have a warning under W=1 that the base does not have. The base is built first: that says which it has, and
 # leaves everything that a patch touches to be compiled again. A kernel of which a patch touches nothing is not built again.
 set -eu
@@ -28,35 +27,29 @@ configurations() {
 		x86-IOMMUFD - AMD_IOMMU,INTEL_IOMMU,PCI_ATS
 	EOC
 }
-names() { say um arm64; configurations | cut -d ' ' -f 1; say selftests; [ -n "${TOPIC:-}" ] || say judge selftest; }
-configuration() { configurations | awk -v name="$1" -v column="$2" '$1 == name { print $column }' | sed 's/^-$//' | tr , ' '; }
-
+NAMES=$(say um arm64 "$(configurations | cut -d ' ' -f 1 | paste -sd ' ')" selftests)
 for name; do
-	names | tr ' ' '\n' | grep -qxF -e "$name" || die "$name: no such configuration (known: $(names | paste -sd ' '))"
+	case " $NAMES " in *" $name "*) ;; *) die "$name: no such configuration (known: $NAMES)" ;; esac
 done
 
-every_base() {
+if [ -z "$EVERY_BASE" ]; then
 	[ -z "$FROM_TARBALL$FROM_TREE" ] || die "${VAR}_TARBALL= or ${VAR}_TREE= is the source of one base: say which with BASE="
-	good=0 bad=0 skipped=0
-	make_dir "$BUILD_DIR"
+	good=0 bad=0
 	for base in $(bases); do
-		say "=== Linux $base"
 		if ! source_of "$base"; then
-			say "=== Linux $base: skipped: its source cannot be had"
-			skipped=$((skipped + 1))
+			say "$ME: Linux $base: skipped: its source cannot be had"
 		elif [ -n "${TOPIC:-}" ] && ! BASE=$base "$TOP/judge" queue topics | grep -qxF -e "$TOPIC"; then
-			say "=== Linux $base: skipped: it has no topic $TOPIC"
-			skipped=$((skipped + 1))
+			say "$ME: Linux $base: skipped: it has no topic $TOPIC"
 		elif BASE=$base "$0" "$@"; then
 			good=$((good + 1))
 		else
 			bad=$((bad + 1))
 		fi
 	done
-	say "$ME: bases: $good good, $bad bad, $skipped skipped, $(elapsed)"
+	say "$ME: bases: $good good, $bad bad"
 	[ "$bad" = 0 ] && [ "$good" != 0 ]
-}
-[ -n "$EVERY_BASE" ] || { every_base "$@"; exit; }
+	exit
+fi
 
 begin
 need_prepared_tree
@@ -69,109 +62,86 @@ BELOW=base TIP=series
 
 # ---- one small kernel
 
-off() { say "${1#"$ARCH"}" "$(configuration "$1" 2)" | tr -s ' -' '\n' | grep . || :; } # NAME
-# The suites' own fragments belong to it, as far as their options can be on: those of the end of the queue, at each commit. KUNIT
-# is in task_struct: all would be compiled again where the suites come. Kconfig does not mind an option that is not there yet, and
-# warns of one that is named twice.
-final() { tree_git show "$TIP:$1" 2>/dev/null || :; } # FILE
-fragment() { # NAME
-	off "$1" | sed 's/.*/CONFIG_&=y/' >"$O/off"
-	{
-		case $ARCH in
-		um)
-			printf 'CONFIG_%s=y\n' 64BIT PCI_QUIRKS
-			cat "$KIT/config/um.config" "$TREE/tools/testing/kunit/configs/arch_uml.config"
-			;;
-		arm64)
-			cat "$KIT/config/hot-path.config"
-			final drivers/iommu/arm/arm-smmu-v3/.kunitconfig
-			;;
-		x86) cat "$KIT/config/x86.config" ;;
-		esac
-		[ "$ARCH" = x86 ] || final drivers/pci/tests/.kunitconfig
-	} | grep -vxF -f "$O/off" | sort -u
+# Kconfig does not mind an option that is not there yet, and warns of one that is named twice. The suites' own fragments are those of the end
+# of the queue, at each commit: KUNIT is in task_struct, and all would be compiled again where the suites come.
+final() { tree_git show "$TIP:$1/.kunitconfig" 2>/dev/null || :; } # FOLDER
+fragment() {
+	case $ARCH in
+	um)
+		printf 'CONFIG_%s=y\n' 64BIT PCI_QUIRKS
+		cat "$KIT/config/um.config" "$TREE/tools/testing/kunit/configs/arch_uml.config"
+		final drivers/pci/tests
+		;;
+	arm64)
+		cat "$KIT/config/hot-path.config"
+		final drivers/pci/tests
+		final drivers/iommu/arm/arm-smmu-v3
+		;;
+	x86) cat "$KIT/config/x86.config" ;;
+	esac
 }
-lacks() { say "${BASE_LACKS:-}" | tr ' ' '\n' | grep -qxF "CONFIG_$1"; }
+lacks() { case " ${BASE_LACKS:-} " in *" CONFIG_$1 "*) ;; *) return 1 ;; esac; }
 is_on() { grep -q "^CONFIG_$1=" "$O/.config"; }
-as_wanted() { # NAME
-	for option in $(off "$1"); do
-		! is_on "$option" || { echo "configuration error: $option is on"; return 1; }
-	done
-	for option in $(configuration "$1" 3); do
-		is_on "$option" || lacks "$option" || { echo "configuration error: $option is off"; return 1; }
-	done
-}
-
-make_kernel() { # NAME
-	fragment "$1" >"$O/fragment"
-	KCONFIG_ALLCONFIG=$O/fragment kernel_make "$ARCH" "$O" allnoconfig && as_wanted "$1" && kernel_make "$ARCH" "$O" vmlinux
-}
 small_kernel() { # NAME
-	set_cross "$ARCH"
-	need "${CROSS}gcc"
-	make_dir "$O"
-	rc=0
-	progress "$ME: building $1" "$LOG" make_kernel "$1" || rc=1
-	[ "$rc" = 1 ] || { last='builds and links'; return; }
-	! disk_full "$LOG" || die "no space left in $BUILD_DIR: free some, or name another place with BUILD_DIR="
-	last="$(grep -m 1 -E ' error: |configuration error|undefined reference|\*\*\* ' "$LOG" || tail -n 1 "$LOG") (log $LOG)"
+	row=$(configurations | grep "^$1 ")
+	on=$(say "${row##* }" | tr , ' ') off=$(say "${row% *}" | cut -d ' ' -f 2 | sed 's/^-$//' | tr , ' ')
+	[ "$1" = "$ARCH" ] || off="${1#*-} $off"
+	# shellcheck disable=SC2086  # a list of names
+	fragment | grep -vxF -e "$(printf 'CONFIG_%s=y\n' ${off:-none})" | sort -u >"$O/fragment"
+	KCONFIG_ALLCONFIG=$O/fragment kernel_make "$ARCH" "$O" allnoconfig || return
+	for option in $off; do ! is_on "$option" || { echo "configuration error: $option is on" && return 1; }; done
+	for option in $on; do is_on "$option" || lacks "$option" || { echo "configuration error: $option is off" && return 1; }; done
+	kernel_make "$ARCH" "$O" vmlinux && echo 'builds and links'
 }
 
 # ---- one kind of thing at one commit
 
-# of NAME: its architecture, where its objects are, the log of its build.
-of() {
-	ARCH=${1%%-*} O=$WORK/bisect/$1 LOG=$LOGS/build-bisect-$1.log
-	case $1 in um | arm64) O=$WORK/objects/$1-w1 LOG=$LOGS/kernel-$1.log ;; esac
-}
-script() { # COMMAND...
-	{ rc=0; "$@" || rc=$?; say "$rc" >"$LOGS/bisect.rc"; } 2>&1 | tee "$LOGS/bisect.log"
-	rc=$(cat "$LOGS/bisect.rc") last=$(tail -n 1 "$LOGS/bisect.log")
-}
+# The suites of one kernel, by the front door's rules. Those that are there at a commit pass: a topic that brings them needs what they test.
 rules() { make -C "$TOP" --no-print-directory BASE="$BASE" "$@"; } # TARGET...
-# The suites of one kernel. Those that are there at a commit pass: a topic that brings them needs what they test.
 suites() { # MACHINE FILE
-	if [ -n "$(find "$TREE/drivers/pci/tests/.kunitconfig" "$TREE/drivers/iommu/arm/arm-smmu-v3/.kunitconfig" 2>/dev/null)" ]; then
-		rules "$RESULTS/tree/$1.json" && "$TOP/judge" tally "$RESULTS/tree/$1.json"
+	if [ -f "$TREE/drivers/pci/tests/.kunitconfig" ] || [ -f "$TREE/drivers/iommu/arm/arm-smmu-v3/.kunitconfig" ]; then
+		rules "$RESULTS/tree/$1.json" && "$TOP/judge" tally 0 "$RESULTS/tree/$1.json"
 	else
-		rules "$WORK/kernels/tree/$2" && say 'builds; no suite yet'
+		rules "$WORK/kernels/tree/$2" && echo 'builds; no suite yet'
 	fi
 }
-run() { # NAME: leaves rc, and last, what there is to be said of it
+build() { # NAME
 	case $1 in
-	um) script suites um linux ;;
-	arm64) script suites kunit Image ;;
-	selftests) script "$KIT/guest.sh" programs tree; [ "$rc" != 0 ] || last=compile ;;
+	um) suites um linux ;;
+	arm64) suites kunit Image ;;
+	selftests) "$KIT/guest.sh" programs tree && echo compile ;;
 	*) small_kernel "$1" ;;
 	esac
 }
-passed() { say "$last" | sed -n 's/^\([0-9]* passed\).*/\1/p' | grep . || say "$last"; }
-
-# Without line numbers: these move.
-warnings() { [ "$1" = selftests ] || sed -nE '/warning:/I s/:[0-9]+(:[0-9]+)?//gp' "$LOG"; }
-base_warnings() { say "$O/warnings-$(tree_git rev-parse "$BELOW")"; }
-new_warning() { [ "$1" = selftests ] || warnings "$1" | grep -vxF -f "$(base_warnings)" | head -n 1; }
+run() { # NAME: leaves rc, and last, what there is to be said of it
+	rc=0
+	progress "$ME: building $1" "$LOG" build "$1" || rc=1
+	last=$(tail -n 1 "$LOG")
+	[ "$rc" = 0 ] || {
+		need_space "$LOG" "$1"
+		last="$(grep -m 1 -E ' error: |configuration error|undefined reference|\*\*\* ' "$LOG" || say "$last") (log $LOG)"
+	}
+}
+# Without line numbers: these move. What the kernels of the suites say is in a log of their own.
+warnings() { cat "$LOG" "$LOGS/kernel-$1.log" 2>/dev/null | sed -nE '/warning:/I s/:[0-9]+(:[0-9]+)?//gp'; }
 
 # Does a patch touch what this is made from? Kbuild leaves beside each object the names of all its sources.
 touched() { # NAME COMMIT
-	tree_git diff-tree -r --name-only "$2^" "$2" | while read -r file; do
-		case $1,$file in
-		selftests,tools/testing/selftests/* | selftests,include/uapi/*) ;;
-		selftests,* | *,tools/testing/selftests/* | *,Documentation/* | *,scripts/coccinelle/* | *,MAINTAINERS) continue ;;
+	if [ "$1" = selftests ]; then
+		set -- "$@" tools/testing/selftests include/uapi
+	else
+		set -- "$@" . ':!tools/testing/selftests' ':!Documentation' ':!scripts/coccinelle' ':!MAINTAINERS'
+	fi
+	name=$1 commit=$2
+	shift 2
+	tree_git diff-tree -r --name-only "$commit^" "$commit" -- "$@" | while read -r file; do
+		case $name,$file in
+		selftests,*) ;;
 		*.c | *.h) grep -rqF --include='.*.cmd' "/$file" "$O" || continue ;;
 		esac
 		say "$file"
 	done | grep -q .
 }
-
-# What is compiled again at the base is what the queue touches; the warnings of the rest are those of the first build.
-start() { # NAME
-	tree_git checkout -q --detach "$BELOW"
-	run "$1"
-	[ "$rc" = 0 ] || { tap 'not ok' "the base: $1: $last"; return 1; }
-	[ "$1" = selftests ] || warnings "$1" >>"$(base_warnings)"
-}
-
 check() { # NAME COMMIT
 	title="$(tree_git log -1 --format=%s "$2"): $1"
 	if [ "$rc" = 0 ] && ! touched "$1" "$2"; then
@@ -179,55 +149,44 @@ check() { # NAME COMMIT
 		return
 	fi
 	run "$1"
-	warning=$(new_warning "$1")
+	warning=$(warnings "$1" | grep -vxF -f "$known" | head -n 1)
 	case $rc,$warning in
-	0,) tap ok "$title: $(passed)" ;;
+	0,) tap ok "$title: $last" ;;
 	*) tap 'not ok' "$title: ${warning:-$last}" ;;
 	esac
 }
 
 # All of one kind, then all of the next: each has objects of its own, of which a patch has few compiled again.
 through() { # NAME
-	of "$1"
+	ARCH=${1%%-*} O=$WORK/bisect/$1 LOG=$LOGS/bisect-$1.log
+	case $1 in um | arm64) O=$WORK/objects/$1-w1 ;; esac
 	if lacks "${1#*-}"; then
 		tap ok "$1 # SKIP Linux $BASE has no ${1#*-}"
 		return
 	fi
-	start "$1" || return 0
+	make_dir "$O"
+	case $ARCH in um | arm64 | x86)
+		set_cross "$ARCH"
+		need "${CROSS}gcc"
+		;;
+	esac
+	tree_git checkout -q --detach "$BELOW"
+	run "$1"
+	[ "$rc" = 0 ] || { tap 'not ok' "the base: $1: $last" && return; }
+	# What is compiled again at the base is what the queue touches; the warnings of the rest are those of the first build.
+	known=$O/warnings-$(tree_git rev-parse "$BELOW")
+	warnings "$1" >>"$known"
 	for commit in $(tree_git rev-list --reverse "$BELOW..$TIP"); do
 		tree_git checkout -q "$commit"
 		check "$1" "$commit"
 	done
 }
 
-at_the_end() { # NAME
-	tree_git checkout -q series
-	case $1 in
-	judge) set=bench ;;
-	selftest) set=selftests ;;
-	esac
-	case " $BASE_JUDGED_BY " in
-	*" $set "*) ;;
-	*) tap ok "the end of the series: $1 # SKIP bases/$BASE does not say that it is judged by $set"; return ;;
-	esac
-	script rules KERNEL=tree "$1"
-	case $rc in
-	0) tap ok "the end of the series: $1: $(passed)" ;;
-	*) tap 'not ok' "the end of the series: $1: $last" ;;
-	esac
-}
-
+export WARN=1
 make_dir "$LOGS"
 tap_begin "bisect${TOPIC:+-$TOPIC}$([ $# = 0 ] || say "-$*" | tr ' ' -)"
-[ $# != 0 ] || {
-	# shellcheck disable=SC2046  # a list of names
-	set -- $(names)
-}
+# shellcheck disable=SC2086  # a list of names
+[ $# != 0 ] || set -- $NAMES
 borrow branch series
-for name; do
-	case $name in
-	judge | selftest) at_the_end "$name" ;;
-	*) through "$name" ;;
-	esac
-done
-tap_end good bad
+for name; do through "$name"; done
+tap_end

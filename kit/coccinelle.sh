@@ -17,25 +17,17 @@ begin
 COCCI=$TREE/scripts/coccinelle/api/pci_ats.cocci PLANTED=$KIT/tests/coccinelle LOG=$LOGS/coccinelle.log SCRATCH=$WORK/coccinelle
 OUT=$SCRATCH/out
 
-# coccicheck refuses to write to a log that exists, and calls that a success.
-check_tree() {
-	rm -f "$LOG"
-	make -C "$TREE" -s coccicheck COCCI="$COCCI" MODE=report J="$JOBS" V=0 DEBUG_FILE="$LOG" >"$OUT" 2>&1
-}
-check_folder() { # FOLDER MODE
+# What coccicheck is called with by make, but for a folder of a few files. It refuses to write to a log that exists, and calls that a success.
+coccicheck() { # FOLDER MODE
 	rm -f "$LOG"
 	(cd "$1" && srctree=. srcroot=. KBUILD_EXTMOD='' LINUXINCLUDE='' C=0 V=0 COCCI="$COCCI" MODE="$2" J="$JOBS" \
 		DEBUG_FILE="$LOG" "$TREE/scripts/coccicheck") >"$OUT" 2>&1
 }
-run() { # WHAT COMMAND...: leaves in found: file:function:what-is-wrong, without line numbers, which change
-	running=$1
-	shift
-	progress "$ME: $running" "$SCRATCH/log" "$@" || failed "coccicheck on $running"
+run() { # WHAT FOLDER MODE: leaves in found: file:function:what-is-wrong, without line numbers, which change
+	progress "$ME: $1, $3" "$SCRATCH/log" coccicheck "$2" "$3" || failed "coccicheck on $1"
 	sed -n 's,^\(\./\)*\([^:]*\):[0-9]*:[0-9]*-[0-9]*: WARNING: \(.*\) in \([A-Za-z0-9_]*\)$,\2:\4:\3,p' "$OUT" |
 		tr -d '()' | tr ' ' '-' | sort -u >"$SCRATCH/found"
 }
-callers() { tree_git grep -lE '\bpci_(prepare_ats|enable_ats|disable_ats|ats_supported)\b' "$@" -- '*.[ch]'; }
-
 compare() { # PREFIX WANTED FOUND
 	comm "$2" "$3" | while IFS= read -r line; do
 		finding=$1.$(say "$line" | tr -d '\t')
@@ -46,62 +38,52 @@ compare() { # PREFIX WANTED FOUND
 		esac
 	done
 }
-# Patch mode on a folder: it applies, what it mends is gone, and nothing is new.
-mend() { # FOLDER PREFIX
-	mv "$SCRATCH/found" "$SCRATCH/before"
-	run "$2" check_folder "$1" patch
-	sed -n '/^diff /,$p' "$OUT" >"$SCRATCH/diff"
-	if [ -s "$SCRATCH/diff" ] && ! (cd "$1" && git apply "$SCRATCH/diff") >"$LOG" 2>&1; then
-		tap 'not ok' "$2: the patch does not apply: $(tail -n 1 "$LOG")"
-		return
-	fi
-	run "$2" check_folder "$1" report
-	comm -23 "$SCRATCH/before" "$SCRATCH/found" >"$SCRATCH/gone"
-	compare "$2" "$SCRATCH/mended" "$SCRATCH/gone"
-	comm -13 "$SCRATCH/before" "$SCRATCH/found" | while read -r finding; do tap 'not ok' "$2.$finding: new after patch mode"; done
-}
-# The findings of a folder against a list, one a line; "patch" behind one says that patch mode mends it.
+# The findings of a folder against a list, one a line; "patch" behind one says that patch mode mends it: it applies, what it mends is gone,
+# and nothing is new.
 try_folder() { # FOLDER PREFIX LIST
-	run "$2" check_folder "$1" report
 	cut -d ' ' -f 1 "$3" | sort -u >"$SCRATCH/wanted"
 	sed -n 's/ patch$//p' "$3" | sort -u >"$SCRATCH/mended"
+	run "$2" "$1" report
 	compare "$2" "$SCRATCH/wanted" "$SCRATCH/found"
-	for clean in "$1"/*-clean.c; do
-		[ ! -f "$clean" ] || grep -q "^${clean##*/}:" "$SCRATCH/found" || tap ok "$2.${clean##*/}"
+	(cd "$1" && find . -type f | sed 's,^\./,,' | sort) | while read -r file; do
+		cat "$SCRATCH/wanted" "$SCRATCH/found" | grep -q "^$file:" || tap ok "$2.$file"
 	done
-	mend "$1" "$2.mended"
+	[ -s "$3" ] || return 0
+	mv "$SCRATCH/found" "$SCRATCH/before"
+	run "$2" "$1" patch
+	sed -n '/^diff /,$p' "$OUT" >"$SCRATCH/diff"
+	if [ -s "$SCRATCH/diff" ] && ! (cd "$1" && git apply "$SCRATCH/diff") >"$LOG" 2>&1; then
+		tap 'not ok' "$2.mended: the patch does not apply: $(tail -n 1 "$LOG")"
+		return
+	fi
+	run "$2" "$1" report
+	comm -23 "$SCRATCH/before" "$SCRATCH/found" >"$SCRATCH/gone"
+	compare "$2.mended" "$SCRATCH/mended" "$SCRATCH/gone"
+	comm -13 "$SCRATCH/before" "$SCRATCH/found" | while read -r finding; do tap 'not ok' "$2.mended.$finding: new after patch mode"; done
 }
-# A few files are copied: coccicheck takes a folder, and would check all of the tree's.
+# Copies of the files that call what the semantic patch is about: coccicheck takes a folder, and would look at all of the kernel.
+callers() { # [COMMIT]
+	tree_git grep -lE '\bpci_(prepare_ats|enable_ats|disable_ats|ats_supported)\b' "$@" -- '*.[ch]' | sed 's/^base://'
+}
 try_tree() { # CASE...
 	files=$(printf '%s\n' "$@" | sed 's/^coccinelle\.//; s/:.*//' | sort -u)
-	if [ $# = 0 ]; then
-		files=$(callers)
-		run 'the tree' check_tree
-	else
-		mkdir "$SCRATCH/some"
-		# shellcheck disable=SC2086  # a list of names
-		(cd "$TREE" && cp --parents $files "$SCRATCH/some") 2>"$LOG" || die "no such file: $(head -n 1 "$LOG")"
-		run 'some files' check_folder "$SCRATCH/some" report
-	fi
-	for file in $files; do
-		grep -q "^$file:" "$SCRATCH/found" || tap ok "coccinelle.$file"
-	done
-	while read -r finding; do tap 'not ok' "coccinelle.$finding: found"; done <"$SCRATCH/found"
+	[ $# != 0 ] || files=$(callers)
+	# shellcheck disable=SC2086  # a list of names
+	(cd "$TREE" && cp --parents $files "$SCRATCH/tree") 2>"$LOG" || die "no such file: $(head -n 1 "$LOG")"
+	try_folder "$SCRATCH/tree" coccinelle /dev/null
 }
 try_base() {
-	mkdir "$SCRATCH/base"
 	# shellcheck disable=SC2046  # a list of names
-	tree_git archive base $(callers base | sed 's/^base://') | tar -xf - -C "$SCRATCH/base"
+	tree_git archive base $(callers base) | tar -xf - -C "$SCRATCH/base"
 	"$TOP/judge" findings >"$SCRATCH/list"
 	try_folder "$SCRATCH/base" coccinelle.base "$SCRATCH/list"
 }
 # A file with planted defects names them in its comments.
 try_planted() {
-	mkdir "$SCRATCH/planted"
 	cp "$PLANTED"/*.c "$SCRATCH/planted"
 	(cd "$PLANTED" && grep -o '^// Finds: .*' ./*.c) | sed 's,^\./\([^:]*:\)// Finds: ,\1,' >"$SCRATCH/list"
 	for mode in context org; do
-		run "$mode mode" check_folder "$SCRATCH/planted" "$mode"
+		run planted "$SCRATCH/planted" "$mode"
 		missed=$(cut -d : -f 1 "$SCRATCH/list" | sort -u | while read -r file; do grep -qF "/$file" "$OUT" || say "$file"; done)
 		if [ -z "$missed" ]; then tap ok "coccinelle.$mode"; else tap 'not ok' "coccinelle.$mode: $missed: not found"; fi
 	done
@@ -113,8 +95,8 @@ check() { # CASE...
 	[ "$CODE" = tree ] || { try_base; try_planted; }
 }
 rm -rf "$SCRATCH"
-make_dir "$SCRATCH"
 make_dir "$LOGS"
+for folder in tree base planted; do make_dir "$SCRATCH/$folder"; done
 tap_begin coccinelle
 on_branch "$CODE" check "$@"
 tap_end

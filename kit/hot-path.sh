@@ -18,27 +18,26 @@ build() {
 	fi
 	kernel_make arm64 "$O" "$DIR/arm-smmu-v3.o" "$DIR/arm-smmu-v3-iommufd.o"
 }
-# Without the lines that name the file, and without source lines: these may move.
-code() { "${CROSS}objdump" -dr --no-show-raw-insn "$O/$DIR/$1.o" | sed 1,3d; }
 compile() { # WITH|WITHOUT
 	progress "$ME: building the driver $1 tests" "$LOG" build || failed "building arm64 without KUNIT, $1 tests,"
 	for object in arm-smmu-v3 arm-smmu-v3-iommufd; do
-		code $object >"$O/$object.$1"
+		# Without the lines that name the file, and without source lines: these may move.
+		"${CROSS}objdump" -dr --no-show-raw-insn "$O/$DIR/$object.o" | sed 1,3d >"$O/$object.$1"
 		[ -s "$O/$object.$1" ] || die "$DIR/$object.o has no code"
 	done
 }
 
 # The patches that branch unpatched has as well are those of the tests.
-subjects() { tree_git log --reverse --format=%s "base..$1"; }
-tests=$(subjects unpatched | wc -l)
-first=$(subjects refs/prepared/series | grep -nxF "$(subjects unpatched | head -n 1)" | cut -d : -f 1)
-last=$((first + tests - 1)) behind=$(($(subjects refs/prepared/series | wc -l) - first - tests + 1))
-if [ "$tests" = 0 ] || [ "$(subjects refs/prepared/series | sed -n "$first,${last}p")" != "$(subjects unpatched)" ]; then
+tree_git log --format=%s base..unpatched >"$O/tests"
+tree_git log --format='%s%x09%H' base..refs/prepared/series |
+	awk -F '\t' 'NR == FNR { test[$0]; next } $1 in test { print $2 }' "$O/tests" - >"$O/commits"
+last=$(head -n 1 "$O/commits") first=$(tail -n 1 "$O/commits")
+if [ -z "$first" ] || [ "$(tree_git rev-list --count "$first^..$last")" != "$(wc -l <"$O/tests")" ]; then
 	die "series/order: the patches marked test must be consecutive"
 fi
 tap_begin hot-path
-on_branch "refs/prepared/series~$((behind + tests))" compile without
-on_branch "refs/prepared/series~$behind" compile with
+on_branch "$first^" compile without
+on_branch "$last" compile with
 for object in arm-smmu-v3 arm-smmu-v3-iommufd; do
 	if cmp -s "$O/$object.without" "$O/$object.with"; then
 		tap ok "$object.o: $(grep -c '^ ' "$O/$object.with") instructions, the same with and without tests"

@@ -11,19 +11,16 @@ need sphinx-build perl python3
 LOG=$LOGS/htmldocs.log HTML=$WORK/htmldocs
 
 touched() { tree_git diff --name-only --diff-filter=d base -- "$@"; }
-folders() { touched Documentation | cut -d / -f 2 | sort -u | paste -sd ' '; }
-# userspace-api/media is four fifths of all pages there, and nothing of it is about ATS.
-build() { make -C "$TREE" htmldocs SPHINXDIRS="$(folders)" BUILDDIR="$HTML" SPHINXOPTS='-q -D exclude_patterns=media/**'; }
-complaint() { # FILE
-	html=$HTML/${1#Documentation/}
-	case $1 in *.rst) [ -f "${html%.rst}.html" ] || { say 'the page was not built' && return; } ;; esac
-	grep -F "$1:" "$LOG" | grep -m 1 -E 'WARNING|ERROR' || :
-}
 check() {
+	folders=$(touched Documentation | cut -d / -f 2 | sort -u | paste -sd ' ')
 	rm -rf "$HTML"
-	progress "$ME: building $(folders)" "$LOG" build || failed 'building the documentation'
+	# userspace-api/media is four fifths of all pages there, and nothing of it is about ATS.
+	progress "$ME: building $folders" "$LOG" make -C "$TREE" htmldocs SPHINXDIRS="$folders" BUILDDIR="$HTML" \
+		SPHINXOPTS='-q -D exclude_patterns=media/**' || failed 'building the documentation'
 	for file in $(touched 'Documentation/*.rst' 'drivers/*.[ch]' 'include/*.h'); do
-		said=$(complaint "$file")
+		html=$HTML/${file#Documentation/}
+		said=$(grep -F "$file:" "$LOG" | grep -m 1 -E 'WARNING|ERROR' || :)
+		case $file in *.rst) [ -f "${html%.rst}.html" ] || said='the page was not built' ;; esac
 		if [ -z "$said" ]; then tap ok "htmldocs.$file"; else tap 'not ok' "htmldocs.$file: $said"; fi
 	done
 }

@@ -12,21 +12,17 @@ set_cross x86
 need "${CROSS}gcc" gcc /usr/include/stdlib.h /usr/include/libelf.h make flex bison bc perl cmp
 make_dir "$O"
 
-x86_make() { kernel_make x86 "$O" KCFLAGS=-Werror "$@"; }
-configure() { KCONFIG_ALLCONFIG=$KIT/config/x86.config x86_make allnoconfig prepare; }
+x86_make() { progress "$ME: building $*" "$LOG" kernel_make x86 "$O" KCFLAGS=-Werror "$@"; }
 edited() { tree_git diff --name-only base -- drivers/pci drivers/iommu/amd drivers/iommu/intel | sed -n '/\/tests\//d; s/\.c$/.o/p'; }
 check() { # OBJECT...
-	progress "$ME: configuring" "$LOG" configure || failed 'configuring x86'
+	KCONFIG_ALLCONFIG=$KIT/config/x86.config x86_make allnoconfig prepare || failed 'configuring x86'
 	# shellcheck disable=SC2046  # a list of names
 	[ $# != 0 ] || set -- $(edited)
 	for object; do
 		object=${object#x86.}
-		if progress "$ME: building $object" "$LOG" x86_make "$object"; then
-			tap ok "x86.$object"
-		else
-			need_space "$LOG" "$object"
-			tap 'not ok' "x86.$object: $(grep -m 1 ' error: ' "$LOG" || tail -n 1 "$LOG")"
-		fi
+		x86_make "$object" && tap ok "x86.$object" && continue
+		need_space "$LOG" "$object"
+		tap 'not ok' "x86.$object: $(grep -m 1 ' error: ' "$LOG" || tail -n 1 "$LOG")"
 	done
 }
 tap_begin x86

@@ -13,7 +13,7 @@ $(eval $(call simple,coccinelle,$(wildcard kit/tests/coccinelle/*) $(wildcard ho
 $(eval $(call simple,x86,kit/config/x86.config))
 $(eval $(call simple,hot-path,kit/config/hot-path.config))
 $(eval $(call simple,htmldocs))
-$(R)/lint.tap: $(TREE_INPUTS) $(wildcard kit/*.sh) MAINTAINERS
+$(R)/lint.tap: $(TREE_INPUTS) kit/lint.sh MAINTAINERS
 	@$(SHARE)$(call check,QUIET=1 kit/lint.sh)
 $(R)/rehearsal.tap: $(TREE_INPUTS) kit/export.sh $(wildcard series/*/cover*.txt)
 	@$(SHARE)$(call check,QUIET=1 V=0 kit/export.sh)
@@ -35,8 +35,8 @@ $(R)/attribution.json: $(MUTANTS_NEED) $(W)/guest/arm64/selftest.cpio.gz $(wildc
 $(QR)/mutants.json: $(QEMU) $(wildcard bench/qemu/series/mutants/*) kit/judge/mutants.py
 	@$(SHARE)PROJECT=qemu $(JUDGE) mutants $@ all
 
-lint: $(R)/lint.tap ## run the kernel's own checks on the files that the series touches; only what the base does not have counts
-	@$(JUDGE) show $<
+lint: $(R)/lint.tap $(BUILD_DIR)/results/style.tap ## run the kernel's own checks on the files that the series touches (only what the base does not have counts); shellcheck and pylint on ours
+	@rc=0; for each in $^; do $(JUDGE) show $$each || rc=$$?; done; exit $$rc
 checkpatch: $(W)/prepared ## only checkpatch.pl --strict on each patch, and get_maintainer.pl
 	@$(SHARE)kit/lint.sh checkpatch get_maintainer
 coccinelle: $(R)/coccinelle.tap ## run the semantic patch that the series adds on the base, on the patched tree and on planted defects

@@ -552,14 +552,14 @@ class Export(Sandbox):
         self.edit('#!/bin/sh', '#!/bin/sh\necho "J <j@example.org>"; exit', 'scripts: a get_maintainer.pl without lists', 'scripts/get_maintainer.pl')
         self.judge('refresh')
         said = self.export(1)
-        for text, number in (('says nothing under "What was not tested"', 1), ('checkpatch --strict: WARNING: too short', 4), ('goes to no list', 5)):
+        for text, number in (('says nothing under "What was not tested"', 1), ('checkpatch --strict: WARNING: too short', 4), ('goes to no list', 1)):
             self.assertEqual(said.count(text), number, said)
 
     def test_what_a_mail_does_not_bring_over_whole(self):
         self.new('drivers/pci/tests/crlf.c', 'int crlf;\r\n')
         self.git('commit', '-qm', 'PCI/ATS: Add a file that git am changes\n\nBecause.')
         self.judge('refresh')
-        self.finds('it is another tree then')
+        self.finds('it is another change then')
 
     def test_the_sender_maintains_the_new_section(self):
         self.edit('Z', 'PCI ADDRESS TRANSLATION SERVICES TESTS\nS:\tMaintained\n\nZ', 'MAINTAINERS: Add the tests', 'MAINTAINERS')
@@ -678,4 +678,4 @@ class Bisect(Sandbox):
         self.replace('kit/lib.sh', 'DEFAULT_BASE=7.2', 'DEFAULT_BASE=9.9')
         said = self.small('kit/bisect.sh', 'x86', BASE='', LINUX_TREE='', PATH=f'{self.top}/bin:{os.environ["PATH"]}')
         self.assertIn('9.8: skipped', said)
-        self.assertIn('bases: 1 good, 0 bad, 1 skipped', said)
+        self.assertIn('bases: 1 good, 0 bad', said)

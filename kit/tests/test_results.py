@@ -309,7 +309,18 @@ class Booting(Folder):
         self.assertEqual(guest.boot_console(out, ['/bin/echo', 'ok']), (GOOD, ''))
         self.assertEqual(out.with_suffix('.console').read_text(encoding='utf-8'), 'ok\n')
         with mock.patch.object(guest, 'SILENCE', 0.2):
-            self.assertEqual(guest.boot_console(out, ['/bin/sh', '-c', 'echo alive; exec sleep 30'])[0], LOST)
+            for hangs in ('exec sleep 30', 'while :; do :; done'):
+                self.assertEqual(guest.boot_console(out, ['/bin/sh', '-c', f'echo alive; {hangs}'])[0], LOST)
+
+    def test_a_busy_host_loses_no_machine(self):
+        with mock.patch.object(guest, 'SILENCE', 60), mock.patch('time.monotonic') as clock:
+            clock.return_value = 0
+            patience = guest.Patience(mock.Mock(pid=os.getpid()))
+            for passed, lost in ((61, False), (299, False), (301, True)):
+                clock.return_value = passed
+                self.assertEqual(bool(patience.lost()), lost)
+            with mock.patch.object(patience, 'now', return_value=(patience.since[0] + 61, 61)):
+                self.assertTrue(patience.lost())
 
 
 class Breaking(Folder):
