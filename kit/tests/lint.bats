@@ -59,12 +59,14 @@ fails() { lint "$@"; [ "$rc" = 1 ]; }
 
 @test "style: shellcheck and pylint" {
 	rm -rf "$REPO/kit/tests"
+	mkdir -p "$REPO/.ci" "$REPO/kit/tests"
+	cp "$BATS_TEST_DIRNAME"/../../.[ps]*rc "$REPO"
 	find "$REPO/kit/judge" -name '*.py' ! -name errors.py -delete
 	printf '#!/bin/sh\nrm -rf $1/*\n' >"$REPO/kit/bad.sh"
 	printf '"""Doc."""\nimport os\n' >"$REPO/kit/judge/bad.py"
 	run_it "$REPO/kit/style.sh"
 	[ "$rc" = 1 ]
-	has '^not ok .* - style.kit/bad.sh: .*SC2086'
+	has '^not ok .* - style.kit/bad.sh: .*SC2115'
 	has '^ok .* - style.kit/cc.sh'
 	has '^not ok .* - style.kit/judge/bad.py: .*unused-import'
 	has '^ok .* - style.kit/judge/errors.py'
