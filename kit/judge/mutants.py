@@ -210,7 +210,7 @@ def main(target, which='all'):
             raise Bad(f'mutant {mutant.name}: Run: is one of {" ".join(KINDS[patches.project])}')
     wanted = os.environ.get('MUTANT')
     if wanted and wanted not in [mutant.name for mutant in mutants]:
-        raise Bad(f'no mutant is called {wanted}: {patches.name("mutants")} has them')
+        raise Bad(f'no mutant is called {wanted}: {patches.shown("mutants")} has them')
     field, rows = Field(patches), []
     field.log.write_bytes(b'')
     chosen = [mutant for mutant in mutants if mutant.name == wanted] if wanted else one_a_hole(mutants, field.base) if which == 'some' else mutants
@@ -222,7 +222,7 @@ def main(target, which='all'):
         mine = [mutant for mutant in chosen if mutant.kind == kind]
         bad = whole(field, kind, mine) if mine else []
         rows += bad or [verdict_on(field, mutant) for mutant in mine]
-    found = results.Run('mutants', 'tree', rows, facts={'base': patches.base, 'chosen': which})
+    found = results.Run('mutants', 'tree', rows, facts={'base': patches.name, 'chosen': which})
     pathlib.Path(target).parent.mkdir(parents=True, exist_ok=True)
     found.save(target)
     if any(row.status == 'fail' for row in rows):

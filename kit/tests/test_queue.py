@@ -173,9 +173,9 @@ class Prepare(Sandbox):
         self.judge('refresh')
         before, patch = self.ids(), 'series/one/0003-PCI-ATS-two-more.patch'
         good = self.read(patch)
-        for old, new, says in (('-line 55', '-line 56', 'drivers/pci/ats.c, hunk 2 (@@ -52,7 +52,7 @@)'),
-                               (' line 57\n line 58\n', '', 'drivers/pci/ats.c, hunk 2'),     # cut off
-                               (' line 53', ' line 53 and a bit', 'drivers/pci/ats.c, hunk 2')):     # no fuzz
+        for old, new, says in (('-line 55', '-line 56', 'drivers/pci/ats.c:52'),
+                               (' line 57\n line 58\n', '', 'corrupt patch at '),     # cut off
+                               (' line 53', ' line 53 and a bit', 'drivers/pci/ats.c:52')):     # no fuzz
             self.put(patch, good.replace(old, new))
             self.fails(f'one/0003-PCI-ATS-two-more.patch does not apply to what comes before it: {says}', 'prepare')
             self.assertEqual(self.ids(), before)
@@ -393,7 +393,7 @@ class Refresh(Sandbox):
         self.assertIn('line forty', self.read(f'series/{FORTY}.patch'))
         self.assertIn('line 40.8', self.read(f'series/{FORTY}.9.8.patch'))
         self.amend(3, self.swap('line 40.8', 'line forty', base='9.8'), base='9.8')
-        self.assertIn('which is like its patch now', self.judge('refresh', base='9.8'))
+        self.assertIn('is like its patch now', self.judge('refresh', base='9.8'))
         self.assertFalse((self.repo / f'series/{FORTY}.9.8.patch').exists())
 
 

@@ -341,7 +341,7 @@ class Breaking(Folder):
         """Run main() over three mutants; return its rows."""
         headers = {name: ({'What': ['x'], 'Why': ['x'], 'Run': [run], 'Expect': [case]} | more, 'diff')
                    for name, run, case in (('one', 'um', 's.one'), ('two', 'kunit', 's.two'), ('three', 'bench', 'ats.three'))}
-        patches = types.SimpleNamespace(project='linux', base='9.9', mutants=lambda: headers, name=str)
+        patches = types.SimpleNamespace(project='linux', name='9.9', mutants=lambda: headers, shown=str)
         field = mock.Mock(log=self.build / 'log', base=mutants.Base(), **{'plant.return_value': '', 'applies.return_value': '',
                                                                           'statuses.side_effect': found})
         with mock.patch.object(mutants.queue, 'Queue', lambda: patches), mock.patch.object(mutants, 'Field', lambda queue: field):
