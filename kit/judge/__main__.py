@@ -9,23 +9,21 @@ from . import attribution, bench, machines, mutants, qtest, queue, refresh, repo
 from .errors import BAD_USE, GOOD, Bad
 
 COMMANDS = {
-    'prepare': queue.main, 'refresh': refresh.main, 'queue': queue.main,
+    'prepare': queue.prepare, 'refresh': refresh.main, 'queue': queue.listing,
     'make': bench.make, 'run': bench.run, 'compare': bench.compare, 'own': bench.own, 'show': bench.show, 'walk': bench.walk, 'steps': bench.steps,
     'boot': bench.boot_command, 'findings': bench.findings_of_holes, 'qtest': qtest.main, 'qtests': qtest.listing,
     'machines': machines.main, 'mutants': mutants.main, 'attribution': attribution.main,
     'tally': tally.main, 'unittest': tally.unittest,
     'report': report.main, 'holes': report.exposure,
 }
-OF_QUEUE = ('prepare', 'refresh', 'queue')
 
 
 def main(words):
     """Run a command; return its exit code."""
-    command, *rest = words or ['']
+    command, *words = words or ['']
     try:
         if command not in COMMANDS:
             raise Bad(f'no such command: {command or "none given"} (known: {" ".join(COMMANDS)})')
-        words = [*([command] if command in OF_QUEUE else []), *rest]
         try:
             inspect.signature(COMMANDS[command]).bind(*words)
         except TypeError:

@@ -1,14 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Breaks the prepared tree in one way at a time, and sees the named cases fail.
-
-The header of a mutant, series/mutants/NAME.diff (see docs/queue.md):
-    What: is changed        Why: this must be noticed
-    Run: kunit, bench, vtd, selftest, x86, htmldocs, lint, coccinelle; for QEMU qtest
-    Expect: the cases, each of which has to fail        Bench: cases of the bench that have to fail as well
-    Hole: the hole that it opens again, where its cases do not say so
-    Dies: why QEMU does not survive the case, which is then how it is noticed
-"""
-import fcntl
+"""Breaks the prepared tree in one way at a time, and sees the named cases fail. docs/queue.md describes the header of a mutant."""
 import os
 import pathlib
 import subprocess
@@ -18,9 +9,9 @@ from . import bench, holes, qtest, queue, results, verdict
 from .errors import BAD_USE, Bad, GOOD
 from .paths import Base, TOP
 
-KINDS = {'linux': ('kunit', 'x86', 'vtd', 'bench', 'selftest', 'htmldocs', 'lint', 'coccinelle'), 'qemu': ('qtest',)}
+ON_MACHINES, CHECKS = ('vtd', 'bench', 'selftest'), ('x86', 'htmldocs', 'lint', 'coccinelle')
+KINDS = {'linux': ('kunit', *ON_MACHINES, *CHECKS), 'qemu': ('qtest',)}
 OLD_NAMES = {'um': 'kunit', 'arm64': 'kunit'}
-REQUIRED = ('What', 'Why', 'Run', 'Expect')
 
 
 class Mutant:
@@ -29,7 +20,7 @@ class Mutant:
     def __init__(self, name, fields, diff):
         self.name, self.diff = name, diff
         words = {key: ' '.join(value) for key, value in fields.items()}
-        for key in REQUIRED:
+        for key in ('What', 'Why', 'Run', 'Expect'):
             if not words.get(key):
                 raise Bad(f'mutant {name} lacks "{key}:" in its header')
         self.kind = OLD_NAMES.get(words['Run'], words['Run'])
@@ -41,19 +32,13 @@ class Field:
     """The tree in which the mutants are planted, one at a time."""
 
     def __init__(self, patches):
-        self.queue = patches
-        self.project = patches.project
-        self.base = Base() if self.project == 'linux' else None
-        self.log = patches.work / 'log' / 'mutants.log'
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.planted = patches.work / 'mutant.diff'
-        self.note = patches.work / 'borrowed'
-        lock = os.open(patches.work / 'tree.lock', os.O_RDWR | os.O_CREAT, 0o666)
-        if os.environ.get('TREE_LOCKED') != str(patches.tree):
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            os.environ['TREE_LOCKED'] = str(patches.tree)
+        patches.hold()
         if not patches.is_clean():
             raise Bad(f"{patches.tree} has work that is not in the queue: commit it and run 'make refresh', or put it away with 'git stash'")
+        self.queue = patches
+        self.base = Base() if patches.project == 'linux' else None
+        self.log, self.planted, self.note = (patches.work / name for name in ('log/mutants.log', 'mutant.diff', 'borrowed'))
+        self.log.parent.mkdir(parents=True, exist_ok=True)
 
     def call(self, *command, **environment):
         """Run a program of the front door into the log; return its exit code."""
@@ -65,24 +50,23 @@ class Field:
         """Build a file of the base; return whether that went well."""
         return not self.call(os.environ.get('MAKE', 'make'), target)
 
-    def plant(self, mutant):
-        """Apply a mutant; return what git says against it."""
-        self.planted.write_text(mutant.diff, encoding='utf-8', errors='surrogateescape')
-        said = subprocess.run(['git', '-C', self.queue.tree, 'apply', '--whitespace=nowarn', self.planted], capture_output=True, text=True,
-                              env=queue.ENVIRONMENT, check=False)
-        if not said.returncode:
-            self.note.write_text(f'mutant {self.planted}\n', encoding='utf-8')
-        return said.stderr.splitlines()[0] if said.returncode else ''
-
-    def applies(self, mutant):
+    def applies(self, mutant, *options):
         """Return what git says against a mutant that is only tried."""
-        said = subprocess.run(['git', '-C', self.queue.tree, 'apply', '--check', '-'], input=mutant.diff, capture_output=True, text=True,
-                              errors='surrogateescape', env=queue.ENVIRONMENT, check=False)
-        return said.stderr.splitlines()[0] if said.returncode else ''
+        code, _, errors = self.queue.run_git('apply', '--whitespace=nowarn', *(options or ['--check']), '-', text=mutant.diff)
+        return errors.splitlines()[0] if code else ''
+
+    def plant(self, mutant):
+        """Apply a mutant, with a note for whoever comes after a killed run; return what git says against it."""
+        self.planted.write_text(mutant.diff, encoding='utf-8', errors='surrogateescape')
+        said = self.applies(mutant, '--apply')
+        if not said:
+            self.note.write_text(f'mutant {self.planted}\n', encoding='utf-8')
+        return said
 
     def pull(self):
         """Undo it."""
-        subprocess.run(['git', '-C', self.queue.tree, 'apply', '-R', '--whitespace=nowarn', self.planted], env=queue.ENVIRONMENT, check=True)
+        if self.queue.run_git('apply', '-R', '--whitespace=nowarn', str(self.planted))[0]:
+            raise Bad(f'{self.planted} cannot be removed from {self.queue.tree}: look at git diff there')
         self.note.unlink()
 
     # ---- running cases on the tree as it is: {case: status}, nothing if it does not build or run
@@ -91,7 +75,7 @@ class Field:
         """Run CASES of a KIND; return {case: status}."""
         if kind == 'kunit':
             return self.kunit(cases)
-        if kind in ('bench', 'vtd', 'selftest'):
+        if kind in ON_MACHINES:
             return self.on_machines(kind, cases)
         return self.qtest(cases) if kind == 'qtest' else self.check(kind, cases)
 
@@ -187,18 +171,16 @@ def one_a_hole(mutants, base):
 def whole(field, kind, mutants):
     """Return the rows that say that without a mutant the cases pass, if one does not."""
     cases = sorted({case for mutant in mutants for case in mutant.expect})
-    rows, found = [], field.statuses(kind, cases)
     beside = sorted({case for mutant in mutants for case in mutant.bench})
-    if beside:
-        found |= field.on_machines('bench', beside)
-    if kind in ('kunit', 'bench', 'vtd', 'selftest', 'qtest'):
-        bad = [case for case in cases + beside if found.get(case) != 'pass']
-    else:       # a check names what it finds: without a mutant it finds nothing there
-        bad = [case for case in cases if found.get(case) == 'fail'] + [case for case in beside if found.get(case) != 'pass']
-    if bad or not found:
-        rows.append(verdict.claim(f'mutants: {kind}', False, f'without any mutant {bad[0] if bad else "nothing"} '
-                                  f'{"does not pass" if bad else "runs"}, so nothing can be told (log {field.log})'))
-    return rows
+    found = field.statuses(kind, cases)
+    found |= field.on_machines('bench', beside) if beside else {}
+    # A check names what it finds: without a mutant it finds nothing there.
+    bad = [case for case in cases if (found.get(case) == 'fail' if kind in CHECKS else found.get(case) != 'pass')]
+    bad += [case for case in beside if found.get(case) != 'pass']
+    if found and not bad:
+        return []
+    why = f'{bad[0]} does not pass' if bad else 'nothing runs'
+    return [verdict.claim(f'mutants: {kind}', False, f'without any mutant {why}, so nothing can be told (log {field.log})')]
 
 
 def main(target, which='all'):
@@ -210,7 +192,7 @@ def main(target, which='all'):
             raise Bad(f'mutant {mutant.name}: Run: is one of {" ".join(KINDS[patches.project])}')
     wanted = os.environ.get('MUTANT')
     if wanted and wanted not in [mutant.name for mutant in mutants]:
-        raise Bad(f'no mutant is called {wanted}: {patches.name("mutants")} has them')
+        raise Bad(f'no mutant is called {wanted}: {patches.shown("mutants")} has them')
     field, rows = Field(patches), []
     field.log.write_bytes(b'')
     chosen = [mutant for mutant in mutants if mutant.name == wanted] if wanted else one_a_hole(mutants, field.base) if which == 'some' else mutants
@@ -222,7 +204,7 @@ def main(target, which='all'):
         mine = [mutant for mutant in chosen if mutant.kind == kind]
         bad = whole(field, kind, mine) if mine else []
         rows += bad or [verdict_on(field, mutant) for mutant in mine]
-    found = results.Run('mutants', 'tree', rows, facts={'base': patches.base, 'chosen': which})
+    found = results.Run('mutants', 'tree', rows, facts={'base': patches.name, 'chosen': which})
     pathlib.Path(target).parent.mkdir(parents=True, exist_ok=True)
     found.save(target)
     if any(row.status == 'fail' for row in rows):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where things are. The environment says which base: BASE=, BUILD_DIR=."""
+"""Where things are. The environment says which base: BASE=, for QEMU QEMU_BASE=, and BUILD_DIR=."""
 import os
 import pathlib
 import re
@@ -10,6 +10,11 @@ from .errors import Bad
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 DEFAULT_BASE = '7.2'
+PROJECTS = {
+    # name: where its files are, the folders of new files, the variable that names the base, its default, the tree in build/
+    'linux': ('.', 'drivers include tools scripts Documentation', 'BASE', DEFAULT_BASE, '{}/linux'),
+    'qemu': ('bench/qemu', 'hw include tests docs', 'QEMU_BASE', '10.2', 'qemu-{}/qemu'),
+}
 
 
 def build_dir():
@@ -24,17 +29,21 @@ def read_pin(path):
 
 
 class Base:
-    """A kernel of bases/, and what there is of it in the build folder."""
+    """A kernel of bases/, or a QEMU, and what there is of it in the build folder."""
 
-    def __init__(self, name=None):
-        self.name = name or os.environ.get('BASE') or DEFAULT_BASE
-        pin = TOP / 'bases' / self.name
-        if not pin.is_file():
-            raise Bad(f'no such base: BASE={self.name} (known: {" ".join(sorted(p.name for p in pin.parent.iterdir()))})')
-        self.pin = read_pin(pin)
-        self.work = build_dir() / self.name
-        self.tree = self.work / 'linux'
-        self.results = build_dir() / 'results' / self.name
+    def __init__(self, name=None, project='linux'):
+        if project not in PROJECTS:
+            raise Bad(f'no such project: PROJECT={project} (known: {" ".join(PROJECTS)})')
+        root, folders, self.variable, default, tree = PROJECTS[project]
+        self.name, self.project = name or os.environ.get(self.variable) or default, project
+        self.root, self.folders = TOP / root, folders.split()
+        self.bases = sorted((path.name for path in (self.root / 'bases').iterdir()), key=version)
+        if self.name not in self.bases:
+            raise Bad(f'no such base: {self.variable}={self.name} (known: {" ".join(self.bases)})')
+        self.pin = read_pin(self.root / 'bases' / self.name)
+        self.tree = build_dir() / tree.format(self.name)
+        self.work = self.tree.parent
+        self.results = build_dir() / 'results' / self.work.name
 
     @property
     def release(self):

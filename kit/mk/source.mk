@@ -18,7 +18,7 @@ new_files = $(addprefix $(1),$(shell sed -n 's/^[[:space:]]*+ //p' $(1)series/or
 $(W)/source: bases/$(BASE) $(if $(LINUX_TARBALL)$(LINUX_TREE),FORCE)
 	@PROJECT=linux kit/fetch.sh
 	@test $@ -nt $< || touch $@
-$(W)/prepared: $(W)/source $(wildcard series/order series/*/*.patch) $(call new_files,) kit/judge/queue.py kit/judge/mail.py
+$(W)/prepared: $(W)/source $(wildcard series/order series/*/*.patch) $(call new_files,) kit/judge/queue.py
 	@FORCE= PROJECT=linux $(JUDGE) prepare
 	@touch $@
 # prepare writes these, and only where the code has become another.
@@ -27,6 +27,6 @@ $(W)/unpatched.tree $(W)/patched.tree: $(W)/prepared ;
 $(Q)/source: bench/qemu/bases/$(QEMU_BASE) $(if $(QEMU_TARBALL)$(QEMU_TREE),FORCE)
 	@PROJECT=qemu kit/fetch.sh
 	@test $@ -nt $< || touch $@
-$(Q)/prepared: $(Q)/source $(wildcard bench/qemu/series/order bench/qemu/series/*/*.patch) $(call new_files,bench/qemu/) kit/judge/queue.py kit/judge/mail.py
+$(Q)/prepared: $(Q)/source $(wildcard bench/qemu/series/order bench/qemu/series/*/*.patch) $(call new_files,bench/qemu/) kit/judge/queue.py
 	@FORCE= PROJECT=qemu $(JUDGE) prepare
 	@touch $@

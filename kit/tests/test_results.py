@@ -353,7 +353,7 @@ class Breaking(Folder):
         """Run main() over three mutants; return its rows."""
         headers = {name: ({'What': ['x'], 'Why': ['x'], 'Run': [run], 'Expect': [case]} | more, 'diff')
                    for name, run, case in (('one', 'um', 's.one'), ('two', 'kunit', 's.two'), ('three', 'bench', 'ats.three'))}
-        patches = types.SimpleNamespace(project='linux', base='9.9', mutants=lambda: headers, name=str)
+        patches = types.SimpleNamespace(project='linux', name='9.9', mutants=lambda: headers, shown=str)
         field = mock.Mock(log=self.build / 'log', base=mutants.Base(), **{'plant.return_value': '', 'applies.return_value': '',
                                                                           'statuses.side_effect': found})
         with mock.patch.object(mutants.queue, 'Queue', lambda: patches), mock.patch.object(mutants, 'Field', lambda queue: field):
@@ -379,7 +379,9 @@ class Breaking(Folder):
         script = self.write('kit/lint.sh', '#!/bin/sh\ncd "$BUILD_DIR" && mkdir -p results/7.2 && exec >results/7.2/lint-mutant.tap\n'
                             'echo 1..1\nread -r a <tree/a\n[ $a = ten ] && echo "ok 1 - a" || echo "not ok 1 - a: a finding"\n')
         self.patch(mock.patch.object(mutants, 'TOP', script.parents[1]))
-        field = mutants.Field(types.SimpleNamespace(project='linux', work=self.build, tree=source.parent, is_clean=lambda: True))
+        patches = types.SimpleNamespace(project='linux', work=self.build, tree=source.parent, is_clean=lambda: True, hold=lambda: True)
+        patches.run_git = lambda *words, **more: mutants.queue.Queue().run_git(*words, at=source.parent, **more)
+        field = mutants.Field(patches)
         self.assertEqual(field.statuses('lint', ['a']), {'a': 'pass'})
         self.assertEqual((field.applies(self.mutant()), field.plant(self.mutant()), field.note.exists()), ('', '', True))
         self.assertEqual(field.statuses('lint', ['a']), {'a': 'fail'})
