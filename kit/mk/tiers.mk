@@ -46,7 +46,7 @@ $(BUILD_DIR)/results/front-door.tap: $(wildcard kit/*.sh kit/tests/*.bats kit/te
 $(BUILD_DIR)/results/unit.tap: $(wildcard kit/judge/*.py kit/tests/*.py holes/* README.md bench/functions bench/machines bases/* series/order series/*/*.patch kit/judge/page.*) $(AGAIN)
 	@mkdir -p $(@D)
 	@$(call check,env -u LOCKED -u FROM_MAKE -u MAKEFLAGS $(JUDGE) unittest >$@)
-$(BUILD_DIR)/results/style.tap: judge .ci/run .pylintrc .shellcheckrc $(wildcard kit/*.sh kit/judge/*.py kit/tests/*.py kit/tests/*.bash) $(AGAIN)
+$(BUILD_DIR)/results/style.tap: .ci/run .pylintrc .shellcheckrc $(wildcard kit/*.sh kit/judge/*.py kit/tests/*.py kit/tests/*.bash) $(AGAIN)
 	@$(SHARE)$(call check,QUIET=1 kit/style.sh)
 SHARED_PARTS := $(BUILD_DIR)/results/style.tap $(BUILD_DIR)/results/unit.tap $(BUILD_DIR)/results/front-door.tap $(QR)/qtest.json
 bases_in_order := $(DEFAULT_BASE) $(filter-out $(DEFAULT_BASE),$(BASES))
