@@ -3,7 +3,8 @@
 # Packages of the distribution, from the mirror that this system uses already, verified by apt's own signatures, in an
 # apt configuration that neither reads nor changes the system's, and needs no root. For scripts that have lib.sh.
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
-APT=$BUILD_DIR/apt
+# Several scripts may be fetching at the same time.
+APT=$BUILD_DIR/apt/$$
 # Where the newest kernels are.
 # shellcheck disable=SC2034  # fetch.sh and deb.sh use it
 SUITES='trixie-backports forky sid bookworm-backports trixie'
@@ -60,7 +61,10 @@ get_packages() {
 	folder=$1 type=$2 suites=$3
 	shift 3
 	# shellcheck disable=SC2086  # a list of words
-	apt_config "$type" $suites && progress "$ME: from the distribution" "$LOG" unpack_packages "$@" || return 1
+	if ! { apt_config "$type" $suites && progress "$ME: from the distribution" "$LOG" unpack_packages "$@"; }; then
+		rm -rf "$APT"
+		return 1
+	fi
 	rm -rf "$folder" "$APT"
 	mv "$folder.tmp" "$folder"
 }
