@@ -37,7 +37,7 @@ if [ -z "$EVERY_BASE" ]; then
 	good=0 bad=0
 	for base in $(bases); do
 		if ! source_of "$base"; then
-			say "$ME: Linux $base: skipped: its source cannot be had"
+			say "$ME: Linux $base: skipped: its source is not available"
 		elif [ -n "${TOPIC:-}" ] && ! BASE=$base "$TOP/judge" queue topics | grep -qxF -e "$TOPIC"; then
 			say "$ME: Linux $base: skipped: it has no topic $TOPIC"
 		elif BASE=$base "$0" "$@"; then
@@ -145,7 +145,7 @@ touched() { # NAME COMMIT
 check() { # NAME COMMIT
 	title="$(tree_git log -1 --format=%s "$2"): $1"
 	if [ "$rc" = 0 ] && ! touched "$1" "$2"; then
-		tap ok "$title: as before: it is made from nothing that the patch touches"
+		tap ok "$title: unchanged: the patch touches none of its sources"
 		return
 	fi
 	run "$1"

@@ -27,4 +27,4 @@ rm -rf results bench
 [ "$1" = all ] || exit 0
 # shellcheck disable=SC2086  # a list of words
 rm -rf $ours deb export apt libcap tools download ccache deps.log lock
-rmdir "$BUILD_DIR" 2>/dev/null || say "clean: $BUILD_DIR holds more, which is left alone"
+rmdir "$BUILD_DIR" 2>/dev/null || say "clean: left the other files in $BUILD_DIR"

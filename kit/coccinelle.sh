@@ -33,7 +33,7 @@ compare() { # PREFIX WANTED FOUND
 		finding=$1.$(say "$line" | tr -d '\t')
 		case $line in
 		'		'*) tap ok "$finding" ;;
-		'	'*) tap 'not ok' "$finding: found, but not listed" ;;
+		'	'*) tap 'not ok' "$finding: reported, but no hole lists it" ;;
 		*) tap 'not ok' "$finding: not found" ;;
 		esac
 	done

@@ -19,7 +19,7 @@ command -v apt-get >/dev/null || die "no apt-get on this system: install the equ
 if [ "$(id -u)" != 0 ]; then
 	# A password is asked for here, not while the progress line is redrawn.
 	SUDO=sudo
-	{ command -v sudo && sudo true; } >/dev/null || die "no root and no sudo: ask your administrator to install: $list"
+	{ command -v sudo && sudo true; } >/dev/null || die "not root, and sudo is missing: ask your administrator to install: $list"
 fi
 progress "deps: installing" "$LOG" install_packages || :
 list=$(missing)

@@ -17,7 +17,7 @@ if [ "$(say "$FROM" | wc -l)" != 1 ] ||
 	! say "$FROM" | grep -qxE "[^][<>()@,;:\\\"]*[^][<>()@,;:\\\" ] <[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+>"; then
 	die "FROM=$(say "$FROM" | head -n 1): not of the form 'Name <mail>', which is one person"
 fi
-case $FROM in *.invalid\>) die "FROM=$FROM: nobody can be reached there: name a person" ;; esac
+case $FROM in *.invalid\>) die "FROM=$FROM: .invalid is not a real address: name a person" ;; esac
 say "$VERSION" | grep -qxE '[1-9][0-9]*' || die "V=$VERSION: which version is this? A number, V=1 for the first"
 say "$WANTED_COMMIT" | grep -qxE '([0-9a-f]{40})?' || die "BASE_COMMIT=$WANTED_COMMIT: not a full commit id of 40 hex digits"
 [ -z "$VANILLA" ] || [ -e "$VANILLA" ] || die "VANILLA=$VANILLA: no such archive or folder"
@@ -49,7 +49,7 @@ BASE_LINE="base-tree: $TAG (linux-$RELEASE.tar.xz)"
 of() {
 	COVER=$("$TOP/judge" queue cover "$1") || exit
 	PREVIOUS=refs/export/$1/v$((VERSION - 1)) REF=refs/export/$1/v$VERSION OUT=$BUILD_DIR/export/$BASE/$1/v$VERSION
-	[ -f "$COVER" ] || die "series/$1/cover.txt is missing: the cover letter's subject in its first line, and then its text"
+	[ -f "$COVER" ] || die "series/$1/cover.txt is missing: write the cover letter's subject into its first line, then the text"
 	"$TOP/judge" queue topic "$1" >"$SCRATCH/topic" || exit
 	read -r BELOW TIP <"$SCRATCH/topic"
 	[ -z "$REHEARSAL" ] || { OUT=$SCRATCH/mails REF=refs/export/rehearsal; return; }
@@ -80,7 +80,7 @@ commit() {
 	done
 	old=$(tree_git rev-parse -q --verify "$REF" || say "$tip")
 	[ "$old" = "$tip" ] || [ "${FORCE:-0}" = 1 ] ||
-		die "v$VERSION was exported before, and was another: take V=$((VERSION + 1)), or FORCE=1 if nobody was sent it"
+		die "v$VERSION was exported before with other content: use V=$((VERSION + 1)), or FORCE=1 if it was not sent"
 	tree_git update-ref "$REF" "$tip"
 	tree_git update-ref "$REF-below" "$BELOW"
 }
@@ -98,7 +98,7 @@ description() {
 	if [ -n "$results" ]; then
 		printf 'Of all topics together on %s, unpatched and patched, what is as expected:\n\n%s\n' "$TAG" "$results"
 	else
-		echo 'Not run where this was exported.'
+		echo 'No results: the tests were not run where this was exported.'
 	fi
 	printf '\n%s\n' "$BASE_LINE"
 }
@@ -169,13 +169,13 @@ applies() { # HERE|VANILLA
 	below=$($repository rev-parse HEAD)
 	# shellcheck disable=SC2046  # a list of names
 	$repository am -q $(mails) || return
-	[ "$($repository diff --no-renames "$below" HEAD | change)" = "$(tree_git diff --no-renames "$BELOW" "$REF" | change)" ] || echo 'it is another change then'
+	[ "$($repository diff --no-renames "$below" HEAD | change)" = "$(tree_git diff --no-renames "$BELOW" "$REF" | change)" ] || echo 'the mails make another change there'
 }
 change() { grep -vE '^(index|@@) '; }
 
 says() { grep -qE "$1" "$SCRATCH/body"; }
 signed_once() {
-	[ "$(grep -i '^Signed-off-by:' "$SCRATCH/body")" = "Signed-off-by: $FROM" ] || echo "not one sign-off, by $FROM"
+	[ "$(grep -i '^Signed-off-by:' "$SCRATCH/body")" = "Signed-off-by: $FROM" ] || echo "not exactly one Signed-off-by, by $FROM"
 	[ "$(sed -n 's/^Author: //p' "$SCRATCH/info") <$(sed -n 's/^Email: //p' "$SCRATCH/info")>" = "$FROM" ] || echo "not from $FROM"
 }
 # Backports for one release say what they carry; all others say to which releases a fix belongs, unless mainline has decided otherwise.
@@ -183,9 +183,9 @@ fixes_and_stable() {
 	grep -iE '^(Fixes:|Cc:.*stable)' "$SCRATCH/body" | grep -vxE 'Fixes: [0-9a-f]{12} \("[^"].*"\)|Cc: stable@vger\.kernel\.org # [0-9]+\.[0-9]+\+'
 	otherwise='Not for upstream: commit [0-9a-f]{12} \("'
 	if [ -n "${EXPORT_TO:-}" ]; then
-		says "^\[ (Upstream: commit [0-9a-f]{12} \(\"|Not upstream yet( \]|:)|$otherwise)" || echo 'does not say what it carries'
+		says "^\[ (Upstream: commit [0-9a-f]{12} \(\"|Not upstream yet( \]|:)|$otherwise)" || echo 'names no mainline commit, and does not say that there is none'
 	elif says "^\[ $otherwise"; then
-		! says '^Cc: stable@' || echo 'Cc: stable, and not for upstream'
+		! says '^Cc: stable@' || echo 'has Cc: stable, but is not for upstream'
 	else
 		! says '^Fixes: ' || says '^Cc: stable@' || echo 'Fixes: without Cc: stable'
 	fi
@@ -193,23 +193,23 @@ fixes_and_stable() {
 # The tree has none of the history that a Fixes: tag points into.
 checkpatch() { (cd "$TREE" && scripts/checkpatch.pl --strict --quiet --no-summary --ignore UNKNOWN_COMMIT_ID "$1"); } # MAIL
 addressed() {
-	grep -q '^--to=.*@' "$SCRATCH/recipients" || echo 'goes to nobody'
+	grep -q '^--to=.*@' "$SCRATCH/recipients" || echo 'has no recipient'
 	grep -qE '^--(to|cc)=.*@(vger\.kernel|lists)\.' "$SCRATCH/recipients" || echo 'goes to no list'
 }
 whole_cover() {
 	letter=$(cover_letter)
 	grep -F '*** ' "$letter"
 	grep -qxF "$BASE_LINE" "$letter" || echo 'no base'
-	! grep -qF -e "$(tree_git rev-parse base)" -e "$BELOW" "$letter" || echo 'names a commit that only this machine has'
+	! grep -qF -e "$(tree_git rev-parse base)" -e "$BELOW" "$letter" || echo 'names a commit that exists only in the local tree'
 	[ "$VERSION" = 1 ] || grep -q "^Range-diff against v$((VERSION - 1)):" "$letter" || echo 'no range-diff'
 	for heading in Problem 'What changes' 'How it was tested' 'What was not tested' Results; do
-		grep -qx "$heading" "$letter" || echo "says nothing under \"$heading\""
+		grep -qx "$heading" "$letter" || echo "has no section \"$heading\""
 	done
 }
 check() { # TOPIC
 	one "$1: git am of the mails on $TAG as it is here makes the same change" applies here
 	[ -z "$VANILLA" ] || one "$1: git am of the mails on $TAG in $VANILLA makes the same change" applies vanilla
-	one "$1: the cover letter is whole" whole_cover
+	one "$1: the cover letter is complete" whole_cover
 	one "$1: goes to maintainers and a list" addressed
 	for mail in $(mails); do
 		name=$1/${mail##*/}
@@ -234,5 +234,5 @@ done
 tap_end || exit 1
 [ -z "$REHEARSAL" ] || exit 0
 [ -n "$COMMIT" ] || say "$ME: the public commit of $TAG is not known here: the cover letter names the release; BASE_COMMIT= adds the id"
-[ -n "$VANILLA" ] || say "$ME: not tried on kernel.org's own $TAG: VANILLA=linux-$RELEASE.tar.xz does"
+[ -n "$VANILLA" ] || say "$ME: not checked on kernel.org's $TAG: set VANILLA=linux-$RELEASE.tar.xz"
 say "$ME: nothing was sent. Read them; to send them: git send-email --confirm=always $BUILD_DIR/export/$BASE/${TOPIC:-TOPIC}/v$VERSION/*.patch"

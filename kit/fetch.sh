@@ -38,7 +38,7 @@ known() {
 	"$BASE_SHA256" | "${BASE_UPSTREAM_SHA256:-none}") VERIFIED="the pin in ${PIN#"$TOP"/}" ;;
 	"$(recorded "$1.source" sha256)") VERIFIED=$(recorded "$1.source" verified) ;;
 	*)
-		say "fetch: $1 is damaged or unknown: not used"
+		say "fetch: ignored $1: neither the pin nor a download record has its sha256"
 		return 1
 		;;
 	esac
@@ -88,7 +88,7 @@ from_upstream() {
 find_archive() {
 	if [ -n "$FROM_TARBALL" ]; then
 		ARCHIVE=$FROM_TARBALL
-		known "$ARCHIVE" >/dev/null || VERIFIED='nobody: a file you named'
+		known "$ARCHIVE" >/dev/null || VERIFIED='nothing (you named the file)'
 		FROM=$FROM_TARBALL
 		return
 	fi
@@ -96,7 +96,7 @@ find_archive() {
 	from_cache "$BASE_ARCHIVE" || from_cache "${BASE_UPSTREAM##*/}" || from_distribution || from_upstream && return
 	cat "$LOG" "$LOG.upstream" >"$LOG.all" 2>/dev/null || :
 	explain "$LOG.all" "no source for $TITLE $BASE" "nothing in ${DOWNLOAD_CACHE:+$DOWNLOAD_CACHE or }$DOWNLOADS, and neither the \
-distribution nor upstream could be reached (log $LOG.all): mend the network, or name a file with ${VAR}_TARBALL="
+distribution nor upstream could be reached (log $LOG.all): check the network, or name a file with ${VAR}_TARBALL="
 }
 
 # ---- the tree
@@ -140,7 +140,7 @@ make_tree() {
 	rm -rf "$TREE.tmp"
 	make_dir "$TREE.tmp"
 	if [ -n "$FROM_TREE" ]; then
-		FROM=$FROM_TREE VERIFIED='nobody: a tree you named'
+		FROM=$FROM_TREE VERIFIED='nothing (you named the tree)'
 		progress "fetch: copying" "$LOG" copy_tree || explain "$LOG" "copying $FROM_TREE failed" "$(tail -n 1 "$LOG")"
 	else
 		SUM=$(sha256 "$ARCHIVE")
@@ -150,7 +150,7 @@ make_tree() {
 	version=$(version_of "$TREE.tmp")
 	case $version in
 	"$BASE" | "$BASE".*) ;;
-	*) die "$FROM holds $TITLE $version, wanted is $BASE" ;;
+	*) die "$FROM is $TITLE $version, but ${BASE_VAR}=$BASE needs $BASE.y: set ${BASE_VAR}=, or name another source" ;;
 	esac
 	progress "fetch: importing into git" "$LOG" import "$version" ||
 		explain "$LOG" "importing into git failed" "$(tail -n 1 "$LOG") (log $LOG)"
@@ -163,7 +163,7 @@ make_tree() {
 
 if ! already_here; then
 	need git tar xz
-	[ ! -e "$TREE" ] || die "$TREE is there, but not made by fetch: move it away"
+	[ ! -e "$TREE" ] || die "$TREE exists, but fetch did not create it: move it away"
 	make_dir "$LOGS"
 	[ -n "$FROM_TREE" ] || find_archive
 	make_tree

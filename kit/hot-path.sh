@@ -13,7 +13,7 @@ make_dir "$O"
 build() {
 	KCONFIG_ALLCONFIG=$KIT/config/hot-path.config kernel_make arm64 "$O" allnoconfig || return 1
 	if ! grep -q '^CONFIG_ARM_SMMU_V3_IOMMUFD=y' "$O/.config" || grep -q '^CONFIG_KUNIT=' "$O/.config"; then
-		echo 'error: it is not the driver with iommufd and without KUNIT'
+		echo 'error: the configuration must have ARM_SMMU_V3_IOMMUFD=y and no KUNIT'
 		return 1
 	fi
 	kernel_make arm64 "$O" "$DIR/arm-smmu-v3.o" "$DIR/arm-smmu-v3-iommufd.o"

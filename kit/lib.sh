@@ -243,7 +243,7 @@ give_back() {
 	case $how in
 	mutant)
 		tree_git apply -R --whitespace=nowarn "$what" 2>/dev/null || tree_git apply --check "$what" 2>/dev/null ||
-			printf "%s: %s could not be removed from %s completely: look at 'git diff' there\\n" "$ME" "$what" "$TREE" >&2
+			printf "%s: %s could not be removed from %s completely: check 'git -C %s diff'\\n" "$ME" "$what" "$TREE" "$TREE" >&2
 		;;
 	branch) tree_git checkout -q "$what" ;;
 	esac

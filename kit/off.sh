@@ -42,7 +42,7 @@ same() {
 	elif ! [ -s "$OUT/before" ] || ! cmp -s "$OUT/before" "$OUT/after"; then
 		tap 'not ok' "$what: changed"
 	elif cmp -s "$OUT/after" "$OUT/on"; then
-		tap 'not ok' "$what: also the same with $on: the comparison sees nothing"
+		tap 'not ok' "$what: the same with $on too: the comparison proves nothing"
 	else
 		tap ok "$what: unchanged; differs with $on"
 	fi

@@ -93,7 +93,7 @@ def accelerator(image):
     wanted = os.environ.get('ACCEL')
     if wanted:
         if wanted not in ('kvm', 'tcg'):
-            raise Bad(f'ACCEL={wanted}: it is kvm or tcg')
+            raise Bad(f'ACCEL={wanted}: must be kvm or tcg')
         return wanted
     if os.uname().machine != 'x86_64' or not os.access('/dev/kvm', os.R_OK | os.W_OK):
         return 'tcg'

@@ -37,7 +37,7 @@ class Patience:
     def lost(self):
         """Return why it is lost, or ''."""
         used, passed = (now - then for now, then in zip(self.now(), self.since))
-        return f'it said nothing for {SILENCE} s' if used > SILENCE or passed > CALM * SILENCE else ''
+        return f'no output for {SILENCE} s' if used > SILENCE or passed > CALM * SILENCE else ''
 
 
 class Monitor:
@@ -56,7 +56,7 @@ class Monitor:
             answer = json.loads(line)
             if 'return' in answer or 'error' in answer:
                 return answer
-        return {'error': {'desc': 'QEMU has gone'}}
+        return {'error': {'desc': 'QEMU has ended'}}
 
     def human(self, line):
         """Return what the monitor says to LINE, in one line; it says nothing when all went well."""
@@ -77,7 +77,7 @@ def follow(port, monitor, results, patience):
             continue
         patience.heard()
         if not data:
-            return 'it died before its final line'
+            return 'it ended before its final line'
         *lines, rest = (rest + data).split(b'\n')
         for line in lines:
             text = line.decode(errors='replace').rstrip('\r')
@@ -119,7 +119,7 @@ def boot(out, arguments):
                 if not why:
                     machine.wait(CALM * SILENCE)
             except (OSError, ValueError):
-                why = 'QEMU died'
+                why = 'QEMU ended unexpectedly'
             except subprocess.TimeoutExpired:
                 why = 'it did not power off'
             finally:

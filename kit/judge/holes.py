@@ -58,7 +58,7 @@ class Hole:
         lacks = [field for field in sorted(MUST) if field not in fields]
         for wrong, problem in (
                 (lacks, f'has no {", ".join(lacks)}'),
-                (not re.fullmatch('[a-z0-9-]+', slug), 'is no name for a hole: use a-z, 0-9 and "-"'),
+                (not re.fullmatch('[a-z0-9-]+', slug), 'is not a valid name: use a-z, 0-9 and "-"'),
                 (len(self.title) > TITLE, f'has a title of {len(self.title)} characters: at most {TITLE}'),
                 (set(self.seen_as) - SEEN_AS, f'Seen-as: takes {", ".join(sorted(SEEN_AS))}'),
                 (not (self.windowed['cases'] or self.unseen), 'has neither Cases nor Unseen: say what shows it, or why nothing does'),
@@ -78,7 +78,7 @@ class Hole:
             elif not line.lstrip().startswith('#'):
                 field, _, value = line.partition(':')
                 if field not in FIELDS or field in fields:
-                    self._bad(f'{line!r} is no field, or the field is there twice: docs/holes.md lists them')
+                    self._bad(f'{line!r}: unknown or repeated field: docs/holes.md lists the fields')
                 fields[field] = lines = [value.strip()] if value.strip() else []
         return fields
 
@@ -111,7 +111,7 @@ def load(folder):
     holes = [Hole(path.name, path.read_text(encoding='utf-8')) for path in sorted(Path(folder).iterdir()) if path.name[0] != '.']
     for hole in holes:
         for slug in set(hole.behind) - {other.slug for other in holes}:
-            raise Bad(f'holes/{hole.slug}: Behind: {slug} is no file of holes/')
+            raise Bad(f'holes/{hole.slug}: Behind: there is no holes/{slug}')
     return holes
 
 

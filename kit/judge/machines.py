@@ -38,7 +38,7 @@ def lines_of(path):
 def check(name, value, pattern):
     """Raise Bad unless VALUE is what NAME can be."""
     if not re.fullmatch(pattern, value):
-        raise Bad(f'{name} cannot be "{value}": it is {pattern}')
+        raise Bad(f'{name} cannot be "{value}": it must match {pattern}')
 
 
 # ---- functions
@@ -98,7 +98,7 @@ def read_function(words):
         check(key, value, OPTIONS.get(key, ANY))
         options[key] = value
     if 'count' in options and kind != 'vf':
-        raise Bad(f'count is for a VF, and {name} is none')
+        raise Bad(f'count= is for VFs only, and {name} is not one')
     return Function(name, int(slot), kind, ats, options)
 
 
@@ -201,7 +201,7 @@ def make_machine(own, machines):
     """Return the machine of a stanza that has the fields OWN; MACHINES are those above it."""
     name, like = own.get('Machine', 'a stanza'), own.get('Like')
     if name in machines:
-        raise Bad(f'{name}: there is a machine of that name already')
+        raise Bad(f'{name}: another machine has this name')
     if like and like not in machines:
         raise Bad(f'{name}: Like: no machine above is called {like}')
     fields = {field: value for field, value in machines[like].fields.items() if field != 'What'} if like else {}

@@ -7,7 +7,7 @@ from . import bench, holes, tables, verdict
 # The bad case: a VF that has the ATS Capability although its PF has not, in a VMM's hands.
 BAD_CASE = 'ats.function.vf_off_on.iommufd_twice'
 STEPS = {
-    'default': 'the kernel has it, in a DMA domain',
+    'default': 'before: in its default DMA domain',
     'blocked': 'a VMM claims it: blocked',
     'attached': 'the VMM attaches it to an IOAS',
     'detached': 'the VMM detaches it: blocked',

@@ -78,7 +78,7 @@ def read(output, code, left):
     found = {path: found[path] for path in left if path in found}
     rest = [path for path in left if path not in found]
     if code in LATE:
-        return found | dict.fromkeys(rest, ('lost', 'timed out, or was behind a case that did'))
+        return found | dict.fromkeys(rest, ('lost', 'timed out, or came after a case that did'))
     if rest and not failed:
         bail, death = (re.findall(pattern, output, re.M) for pattern in (r'^Bail out! ?(.*)', r'.*kill_qemu\(\).*'))
         said = re.findall('^qemu-system.*', output.rpartition('\nok ')[2], re.M)

@@ -33,7 +33,7 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.starts
     'GIT_CONFIG_VALUE_0': '*', 'LC_ALL': 'C', 'TZ': 'UTC', 'GIT_AUTHOR_NAME': 'series', 'GIT_AUTHOR_EMAIL': 'series@localhost',
     'GIT_COMMITTER_NAME': 'series', 'GIT_COMMITTER_EMAIL': 'series@localhost'}
 AM = 'am -q --no-3way --keep --keep-cr --empty=keep --whitespace=nowarn'.split()
-PUT_AWAY = "put your work away with 'git format-patch base', 'make prepare FORCE=1', and apply it again"
+PUT_AWAY = "save your work with 'git format-patch base', run 'make prepare FORCE=1', and apply it again"
 # Lock the build folder and the tree, with the source there and what a killed run left undone, and run the program again.
 HOLD = '. "${0%/*}/lib.sh"; lock; "$KIT/fetch.sh"; lock_tree; export MAKEFLAGS="$flags" TREE_HOLDER=$$; exec "$TOP/judge" "$@"'
 
@@ -196,7 +196,7 @@ class Queue(Base):
                     raise Bad(f'{order}: {entry.path}: {word} is neither a window, nor test, nor -C with a number')
             for path in {patch, *new}:
                 if not path.is_file():
-                    raise Bad(f'{order} names {path.relative_to(self.root)}, which is not there')
+                    raise Bad(f'{order} names {path.relative_to(self.root)}, which does not exist')
             for base, path in self.overrides(entry).items():
                 if not entry.counts(base):
                     raise Bad(f'{self.shown(path)} is for a base outside of the window of {entry.slug}: remove it, or widen the window')
@@ -205,7 +205,7 @@ class Queue(Base):
             slugs.add(entry.slug)
             known |= {patch, *new, *self.overrides(entry).values()}
         for path in sorted(set(self.series.glob('*/*.patch')) - known):
-            raise Bad(f'{self.shown(path)} is not in {order}, nor for a base of a patch that is: add a line, or remove it')
+            raise Bad(f'{self.shown(path)} is used by no line of {order}: add a line, or remove it')
         for path in sorted(path for folder in self.folders for path in (self.root / folder).rglob('*') if path.is_file() and path not in known):
             name = path.relative_to(self.root)
             raise Bad(f"{name} is in no patch: add '+ {name}' to {order}, or remove it")
@@ -238,7 +238,7 @@ class Queue(Base):
         if not text.startswith('From ') or any(f'\n{name}: ' not in head for name in ('From', 'Date', 'Subject')):
             raise Bad(f'{self.shown(path)} is not a mail made by git format-patch')
         if '\nnew file mode' in text:
-            raise Bad(f"{entry.path} adds a file: new files live whole at their path in {self.root}, as '+ path' in {self.shown('order')}")
+            raise Bad(f"{entry.path} adds a file: put it at its path in {self.root}, and '+ path' into {self.shown('order')}")
         # The configuration of the repository does not count.
         here = {'at': self.root, 'GIT_DIR': str(self.tree / '.git')}
         return text + ''.join(self.run_git('diff', '--no-index', '--binary', '--', '/dev/null', path, **here)[1] for path in entry.new)
@@ -260,7 +260,7 @@ class Queue(Base):
                     why = re.search('^(?:error|fatal): (?:patch failed: )?(.*)', errors, re.M)
                     pinned = self.pin['BASE_VERSION']
                     other = '' if self.release == pinned else f'; or take {pinned}, which the patches were made on: this is {self.release}'
-                    raise Bad(f"{bad} does not apply to {over}: {why[1] if why else errors[:99]}; mend the patch, or make it anew with "
+                    raise Bad(f"{bad} does not apply to {over}: {why[1] if why else errors[:99]}; fix the patch, or write it again with "
                               f"'make refresh'{other}")
             self.git('update-ref', 'refs/prepared/next', 'HEAD', at=folder)
         finally:
@@ -275,7 +275,7 @@ class Queue(Base):
         """Commit some of the prepared patches on top of a commit; return the id of the last one. They are merged, as a patch cannot be applied
         where its context is missing."""
         if self.recorded() != self.state():
-            raise Bad(f"{self.tree} is not prepared: 'make prepare' first")
+            raise Bad(f"{self.tree} is not prepared: run 'make prepare' first")
         tip = self.commit(tip)
         for entry, commit in zip(self.entries, self.git('rev-list', '--reverse', 'base..refs/prepared/series').split()):
             if entry in entries:
@@ -283,7 +283,7 @@ class Queue(Base):
                 sides = [self._commit_tree(commit, tree, f'{commit}^') for tree in (tip, commit)]
                 tree = self.git('merge-tree', '--write-tree', *sides, check=False).split('\n')[0]
                 if not tree:
-                    raise Bad(f'{entry.path} cannot do without the patches that are left out before it')
+                    raise Bad(f'{entry.path} needs patches before it that are left out')
                 tip = self._commit_tree(commit, tree, tip)
         return tip
 
@@ -319,7 +319,7 @@ class Queue(Base):
         self.check()
         if force or self.state() != self.recorded():
             if not force and not self.is_clean():
-                raise Bad(f"the series and {self.tree} have both changed: 'make refresh' takes commits that do not conflict; or else {PUT_AWAY}")
+                raise Bad(f"the series and {self.tree} have both changed: 'make refresh' takes commits that do not conflict; or {PUT_AWAY}")
             self._move()
         for name, ref in ('patched', 'refs/prepared/series'), ('unpatched', 'unpatched'):
             path, tree = self.work / f'{name}.tree', self.commit(f'{ref}^{{tree}}')
@@ -350,7 +350,7 @@ def listing(what='patches', topic=''):
     says of them; new files; topics; of a topic its cover letter, the topics that it needs, or its commits: the last below it and its last."""
     queue = Queue()
     if what in ('cover', 'needs', 'topic') and not queue.of_topics(topic):
-        raise Bad(f'no patch for {queue.name} is in a topic {topic}')
+        raise Bad(f'{queue.name} has no topic {topic}')
     if what == 'patches':
         lines = [' '.join([str(queue.file(entry).relative_to(queue.series)), *entry.words]) for entry in queue.entries]
     elif what == 'new':

@@ -222,6 +222,6 @@ def main():
     newer = {key for key, was in work.record.items() if key and was != work.now.get(key, was)}
     newer |= {path for entry in queue.entries if entry.slug in newer for path in re.findall('^--- a/(.*)$', read(queue.file(entry)), re.M)}
     if queue.git('diff', '--name-only', tip, 'series', '--', '.', *(f':!{path}' for path in newer)):
-        raise Bad(f'the series does not give the tree back: the work is safe as commit {tip}')
+        raise Bad(f'the series that was written does not reproduce the tree: your work is in commit {tip}')
     print(f'refresh: {len(queue.entries)} patches for {queue.name}')
     return see_others(queue, shared)

@@ -122,7 +122,7 @@ def from_ktap(text, machine, kernel, nested=False):
                 case.said.append(line[2:])
         run.cases.append(case)
     # A suite that cannot be set up fails without a case.
-    run.cases += [Case(f'{node.name}.(suite)', 'fail', 'the suite fails, and none of its cases does') for node in nodes
+    run.cases += [Case(f'{node.name}.(suite)', 'fail', 'the suite fails although none of its cases does') for node in nodes
                   if nested and node.status == 'fail' and all(case.status in ('pass', 'skip') for case in node.below)]
     run.problems += [f'fact after the last result: {line}' for line in rest if line.startswith('#@ ') and not line.startswith('#@ splat')]
     number = collections.Counter(case.name for case in run.cases)

@@ -25,9 +25,9 @@ def rows_of(path):
         lost = [results.Case(found.lost, 'lost')] if found.lost else []
         rows = [*found.cases, *lost]
     elif base in queue.Queue('linux').bases and base != DEFAULT_BASE and not (build_dir() / base / 'source').exists():
-        rows = [results.Case(f'the source of Linux {base} cannot be had', 'skip')]
+        rows = [results.Case(f'the source of Linux {base} is not available', 'skip')]
     else:
-        rows = [results.Case('no verdict: it was lost, or could not begin; see above', 'lost')]
+        rows = [results.Case('no result: the step was lost or did not start; see above', 'lost')]
     return [results.Case(f'{title_of(path)}: {row.name}', row.status, row.why) for row in rows]
 
 
@@ -36,7 +36,7 @@ def age(path):
     made = path.stat().st_mtime if path.exists() else 0
     if not made or made >= float(os.environ.get('STARTED') or 0):
         return ''
-    return time.strftime(' (as of %Y-%m-%d %H:%M UTC: nothing that it was made from has changed)', time.gmtime(made))
+    return time.strftime(' (result of %Y-%m-%d %H:%M UTC, still up to date)', time.gmtime(made))
 
 
 def main(made, *targets):
@@ -54,7 +54,7 @@ def main(made, *targets):
                 skips[row.why or row.name] += 1
     if made != '0' and not count['fail'] + count['lost'] and all(pathlib.Path(target).exists() for target in targets):
         # What make did not come to has its verdict of before.
-        print('    lost: a step failed, and a verdict of before was counted in place of its own; see above')
+        print('    lost: a step failed, and its result of an earlier run was counted; see above')
         count['lost'] += 1
     for why, number in skips.most_common():
         print(f'skipped {number}: {why}')

@@ -110,7 +110,7 @@ def costs(unpatched, patched):
     for way in dict.fromkeys(key[0].split('.')[1] for key in after):
         cannot = [key for key in after if key[0].endswith('.' + way) and not key[1]]
         differ = [f"{key[2]} of {key[0].split('.')[0]}" for key in cannot if after[key] != plain[key]]
-        rows.append(claim(f'figures: {way}: what cannot use ATS costs the same, to the instruction, as what has no Capability',
+        rows.append(claim(f'figures: {way}: a function that cannot use ATS costs exactly what a function without the Capability costs',
                           cannot and not differ, ', '.join(differ)))
     return rows or [claim('figures: there are none', False)]
 
@@ -146,11 +146,11 @@ def attribute(holes, version, runs):
         failed, passed = ([name for name in told[hole.slug] if status[name] == wanted] for wanted in ('fail', 'pass'))
         seen = [f'{count} lines on {machine}' for machine, pattern in hole.globs(version, 'splat')
                 if (count := count_lines(pattern, runs, machine))]
-        seen += [f'{len(failed)} cases fail, as {failed[0]}'] if failed else []
+        seen += [f'{len(failed)} cases fail, for example {failed[0]}'] if failed else []
         if seen:
             found[hole.slug] = True, '; '.join(seen)
         else:
-            found[hole.slug] = (False, f'{len(passed)} cases pass') if passed else (None, hole.unseen or 'no case of it ran')
+            found[hole.slug] = (False, f'{len(passed)} cases pass') if passed else (None, hole.unseen or 'none of its cases ran')
     return found
 
 
@@ -166,7 +166,7 @@ def findings(runs):
     rows = []
     for run in runs:
         console = console_of(run)
-        found = next(filter(FINDING.search, console.splitlines()), '' if 'init: looked for leaks' in console else 'nobody has looked for leaks')
+        found = next(filter(FINDING.search, console.splitlines()), '' if 'init: looked for leaks' in console else 'nothing scanned for leaks')
         rows.append(claim(f'{run.machine}: no finding, from boot to power off', not found, found))
     return rows
 

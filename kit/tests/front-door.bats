@@ -180,7 +180,7 @@ teardown() { ! mountpoint -q "$REPO/build" || umount "$REPO/build"; }
 	done
 	rm -f "$PATH/sudo" "$PATH/id"
 	stub id 'echo 1000'
-	PATH=$BIN:$PATH refused 'no root and no sudo' "$REPO/kit/deps.sh"
+	PATH=$BIN:$PATH refused 'not root, and sudo is missing' "$REPO/kit/deps.sh"
 	says gcc
 }
 

@@ -70,13 +70,13 @@ class Format(unittest.TestCase):
         good = 'Title: T\nSince: ever\nSeen-as: silent\nCases: a.b\n\nText\n'
         holes.Hole('ok', good)
         for old, new, message in (
-                ('Since: ever\n', '', 'has no Since'), ('Since', 'Sinse', 'is no field'), ('Cases', 'Since', 'is there twice'),
+                ('Since: ever\n', '', 'has no Since'), ('Since', 'Sinse', 'unknown or repeated field'), ('Cases', 'Since', 'unknown or repeated field'),
                 ('silent', 'funny', 'Seen-as: takes'), ('T\n', 'T' * 111 + '\n', 'a title of 111'),
                 ('Cases: a.b\n', '', 'neither Cases nor Unseen'), ('Text', '', 'has no text'),
                 ('Cases: a.b', 'Cases: [7 a.b', 'does not begin with a window'), ('\n\n', '\nRows: a.b\n\n', 'wants 2 parts')):
             with self.subTest(message), self.assertRaisesRegex(Bad, message):
                 holes.Hole('ok', good.replace(old, new, 1))
-        self.assertRaisesRegex(Bad, 'is no name', holes.Hole, 'Not_ok', good)
+        self.assertRaisesRegex(Bad, 'is not a valid name', holes.Hole, 'Not_ok', good)
 
     def test_behind_is_another_file(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -45,7 +45,7 @@ class Functions(Case):
                            ('a 2 pf on aer\n', 'aer cannot be ""'),
                            ('a 2 pf on aer=on aer=off\n', 'aer is there twice'),
                            ('a 2 pf on quirk=1234\n', 'quirk cannot be "1234"'),
-                           ('a 2 pf on count=2\n', 'count is for a VF'),
+                           ('a 2 pf on count=2\n', 'count= is for VFs only'),
                            ('a 2 pf on\nb 2 function on\n', ':2: slot 2 is taken by a'),
                            ('a 2 pf on\nb 2 vf on\nc 2 vf on\n', ':3: slot 2 for VFs is taken by b'),
                            ('a 2 pf on\na 3 pf on\n', 'name a is taken by a'),
@@ -99,7 +99,7 @@ class Machines(Case):
                            ('Arch: x86\n', 'a stanza has no Machine'),
                            (MACHINE.replace('Smp: 1\n', ''), 'a has no Smp'),
                            (MACHINE.replace('Program: p\n', ''), 'a has no Program'),
-                           (MACHINE + '\n' + MACHINE, 'a: there is a machine of that name already'),
+                           (MACHINE + '\n' + MACHINE, 'a: another machine has this name'),
                            ('Machine: b\nLike: a\n', 'b: Like: no machine above is called a')):
             self.refuses(machines.read_machines, text, says)
 

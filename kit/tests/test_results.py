@@ -232,7 +232,7 @@ class Counting(Folder):
     def test_missing(self):
         code, last, text = self.tally('7.2/bench.json', '7.2/lint.tap', '6.12/bench.json', lint='1..1\nok 1 a\n')
         self.assertEqual((code, last), (FAILED, '1 passed, 1 failed, 1 skipped'))
-        self.assertRegex(text, '(?s)lost: 7.2 bench: no verdict.*the source of Linux 6.12 cannot be had')
+        self.assertRegex(text, '(?s)lost: 7.2 bench: no result.*the source of Linux 6.12 is not available')
         self.write('6.12/source')
         self.assertEqual(self.tally('7.2/lint.tap', '6.12/bench.json')[:2], (FAILED, '1 passed, 1 failed, 0 skipped'))
         for names in (['7.2/x86.tap'], []):
@@ -295,10 +295,10 @@ class Booting(Folder):
     def test_port(self):
         for text in ('ok 1 a\n# bench: end status=0\n', 'not ok 1 a\n# bench: end status=1\n'):
             self.assertEqual(self.boot(text), (GOOD, '', text))
-        for says, why in (('ok 1 a\n', 'it died before its final line'), ('# bench: end status=127\n', 'its program could not be run'),
+        for says, why in (('ok 1 a\n', 'it ended before its final line'), ('# bench: end status=127\n', 'its program could not be run'),
                           ('# bench: end signal=11\n', 'its program was killed: signal=11')):
             self.assertEqual(self.boot(says)[:2], (LOST, f'{why}; its console ends: Booting Linux'))
-        self.assertRegex(self.boot('ok 1 a\n', HANGS='30')[1], '^it said nothing for')
+        self.assertRegex(self.boot('ok 1 a\n', HANGS='30')[1], '^no output for')
         self.assertRegex(self.boot('# bench: end status=0\n', HANGS='30')[1], '^it did not power off')
         self.assertEqual(self.boot('', STDERR='qemu: no such device')[:2], (BAD_USE, 'QEMU did not start: qemu: no such device'))
         self.assertEqual(self.boot('@device_add edu\n'), (GOOD, '', '# host: device_add edu\nanswer: as it said\n# bench: end status=0\n'))
