@@ -70,7 +70,7 @@ class Format(unittest.TestCase):
         good = 'Title: T\nSince: ever\nSeen-as: silent\nCases: a.b\n\nText\n'
         holes.Hole('ok', good)
         for old, new, message in (
-                ('Since: ever\n', '', 'has no Since'), ('Since', 'Sinse', 'unknown or repeated field'), ('Cases', 'Since', 'unknown or repeated field'),
+                ('Since: ever\n', '', 'has no Since'), ('Since', 'Sinse', 'unknown or repeated field'), ('Cases', 'Since', 'repeated field'),
                 ('silent', 'funny', 'Seen-as: takes'), ('T\n', 'T' * 111 + '\n', 'a title of 111'),
                 ('Cases: a.b\n', '', 'neither Cases nor Unseen'), ('Text', '', 'has no text'),
                 ('Cases: a.b', 'Cases: [7 a.b', 'does not begin with a window'), ('\n\n', '\nRows: a.b\n\n', 'wants 2 parts')):
