@@ -80,7 +80,7 @@ load_pin() {
 	. "$PIN"
 }
 
-# For a script that goes through every base, the default one first, of which the source must not be missing.
+# For a script that goes through every base. The default one comes first, and its source must be there.
 bases() { say "$DEFAULT_BASE"; find "$TOP/bases" -type f -printf '%f\n' | grep -vxF "$DEFAULT_BASE" | sort -rV; }
 source_of() { # BASE
 	[ "$1" != "$DEFAULT_BASE" ] || return 0

@@ -20,6 +20,6 @@ for file in $shell $python; do
 	first=$(grep -m 1 "^$file:" "$LOG") || first=''
 	if [ -z "$first" ]; then tap ok "style.$file"; else tap 'not ok' "style.$file: ${first#"$file":}"; fi
 done
-# pylint rates what it has looked at; with nothing at all in the log it did not run.
+# pylint ends with a rating. If the log has none, pylint did not run.
 grep -q 'Your code has been rated' "$LOG" || tap 'not ok' "style: pylint did not run: $(tail -n 1 "$LOG") (log $LOG)"
 tap_end

@@ -97,7 +97,7 @@ class Hole:
         return 'unknown' if None in (has, gone) else 'present'
 
     def globs(self, release, kind='cases'):
-        """What it has for a release of cases, decisive, findings, mended or patches; of rows and splat (machine, pattern of a line) pairs."""
+        """Return the values of a field that hold for a release; those of rows and splat are pairs (machine, pattern of a line)."""
         return [parts[0] if len(parts) == 1 else tuple(parts) for window, *parts in self.windowed[kind] if release in window]
 
     def hits(self, release, names, kind='cases'):
